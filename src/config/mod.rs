@@ -1,0 +1,1 @@
+//! The configuration: as written, then typed, all faults reported at once.

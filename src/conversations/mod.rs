@@ -1,0 +1,1 @@
+//! The live conversations: decide, store, apply, tell.

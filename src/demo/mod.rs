@@ -1,0 +1,1 @@
+//! A shop, its token service and key endpoint, an agent's console.

@@ -1,0 +1,166 @@
+//! What did happen: the facts of a conversation, as the journal keeps them.
+
+use std::sync::Arc;
+
+use crate::domain::context::{ContextReport, Variables};
+use crate::domain::id::{ClientId, Sequence};
+use crate::domain::time::UnixTime;
+
+use super::authentication::{Authenticated, Authentication};
+use super::message::{MessageId, MessageText};
+
+/// One fact of one conversation. It tells its whole story alone: whoever reads it needs no entry before it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Its place in the conversation.
+    pub sequence: Sequence,
+    /// When it was decided; never earlier than the entry before it.
+    pub at: UnixTime,
+    /// The state of authentication after it.
+    pub authentication: Authentication,
+    /// What happened.
+    pub fact: Fact,
+}
+
+/// What can have happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    /// The conversation began.
+    Started(Started),
+    /// The customer signed in, or brought a fresher token.
+    Authenticated(SignedIn),
+    /// The authentication ended.
+    Downgraded(Downgraded),
+    /// Somebody said something.
+    Message(Message),
+    /// The conversation was put into a queue or given to an agent.
+    Assigned(Assignment),
+    /// The conversation ended; nothing comes after it.
+    Ended(Ended),
+}
+
+/// The beginning: everything as it stood after the token and the page's variables.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Started {
+    /// All variables, signed and unsigned.
+    pub variables: Variables,
+    /// What became of those offered.
+    pub context: ContextReport,
+    /// The queue it begins in.
+    pub queue: Arc<str>,
+    /// The page's locale, as the widget named it.
+    pub locale: Option<String>,
+    /// The page's `Origin`.
+    pub origin: Option<String>,
+}
+
+/// A sign-in or a refresh.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SignedIn {
+    /// Which of the two.
+    pub reason: SignInReason,
+    /// All variables after it.
+    pub variables: Variables,
+    /// Names whose variable it added, changed or removed.
+    pub changed: Vec<String>,
+    /// What became of those in the token.
+    pub context: ContextReport,
+}
+
+/// Why an authentication stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignInReason {
+    /// The conversation was anonymous before.
+    TokenPresented,
+    /// It was authenticated as the same identity, and the token is fresher.
+    TokenRefreshed,
+}
+
+/// The end of an authentication: there is exactly one for each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Downgraded {
+    /// What ended it.
+    pub reason: DowngradeReason,
+    /// The authentication that ended.
+    pub previous: Authenticated,
+    /// The variables, which stay, none of them verified any more.
+    pub variables: Variables,
+}
+
+/// What ended an authentication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DowngradeReason {
+    /// The token's time ran out.
+    TokenExpired,
+    /// The key that signed it ran out first.
+    KeyExpired,
+}
+
+/// Who says something or does something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Author {
+    /// The customer, through a widget.
+    Customer,
+    /// A consumer, in one of its roles.
+    Consumer {
+        /// Which program.
+        client: ClientId,
+        /// As whom it speaks.
+        role: Role,
+    },
+}
+
+/// As whom a consumer speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A human agent.
+    Agent,
+    /// A program that answers.
+    Bot,
+    /// The system itself.
+    System,
+}
+
+/// Something said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// Who said it.
+    pub author: Author,
+    /// The author's own id for it.
+    pub id: MessageId,
+    /// The words.
+    pub text: MessageText,
+    /// The name to show beside it.
+    pub name: Option<String>,
+    /// Whether the conversation was authenticated when it was journaled; meaningful for a customer's.
+    pub authenticated: bool,
+}
+
+/// Where the conversation lies after the entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// The queue.
+    pub queue: Arc<str>,
+    /// The agent, where one has it.
+    pub agent: Option<String>,
+}
+
+/// The end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Who ended it.
+    pub by: EndedBy,
+    /// Why, in the words of whoever did.
+    pub reason: Option<String>,
+}
+
+/// Who ended a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndedBy {
+    /// The customer.
+    Customer,
+    /// An agent, through a consumer.
+    Agent,
+    /// Usher itself.
+    System,
+}

@@ -1,0 +1,19 @@
+//! What can a tenant publish? Documents of public keys, and the keys that can be used.
+
+use std::fmt;
+
+/// SHA-256 of a key's `SubjectPublicKeyInfo` (RFC 5280 §4.1.2.7), shown in lower-case hex.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

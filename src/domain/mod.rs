@@ -1,0 +1,9 @@
+//! The rules, pure: values in, values out. No async, no clock, no sockets, no files, no logging.
+
+pub mod context;
+pub mod conversation;
+pub mod id;
+pub mod json;
+pub mod keys;
+pub mod time;
+pub mod token;

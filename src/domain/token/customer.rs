@@ -1,0 +1,88 @@
+//! The outcome of a successful verification, which nothing outside this module can make.
+
+use std::sync::Arc;
+
+use crate::domain::context::{ContextReport, Variables};
+use crate::domain::keys::Fingerprint;
+use crate::domain::time::UnixTime;
+
+/// Who the customer is to the tenant; compared byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// The token's `iss`.
+    pub issuer: Arc<str>,
+    /// The token's `sub`.
+    pub subject: Arc<str>,
+}
+
+/// What will end the authentication, whichever comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthenticationEnd {
+    /// The token's `exp` with the tenant's grace.
+    TokenExpired,
+    /// The `expiry` of the key that signed it, where the tenant enforces it.
+    KeyExpired,
+}
+
+/// A customer whose token was verified. The only way to one is [`verify`](super::verify).
+#[derive(Debug, Clone, PartialEq)]
+pub struct VerifiedCustomer {
+    pub(super) identity: Identity,
+    pub(super) issued_at: UnixTime,
+    pub(super) expires_at: UnixTime,
+    pub(super) ends_by: AuthenticationEnd,
+    pub(super) kid: Option<Arc<str>>,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) variables: Variables,
+    pub(super) context: ContextReport,
+}
+
+impl VerifiedCustomer {
+    /// Who it is.
+    #[must_use]
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The token's `iat`.
+    #[must_use]
+    pub const fn issued_at(&self) -> UnixTime {
+        self.issued_at
+    }
+
+    /// When the authentication ends: the downgrade's instant.
+    #[must_use]
+    pub const fn expires_at(&self) -> UnixTime {
+        self.expires_at
+    }
+
+    /// What ends it then.
+    #[must_use]
+    pub const fn ends_by(&self) -> AuthenticationEnd {
+        self.ends_by
+    }
+
+    /// The `kid` that the token named, where the keys are a set.
+    #[must_use]
+    pub const fn kid(&self) -> Option<&Arc<str>> {
+        self.kid.as_ref()
+    }
+
+    /// The key that signed it.
+    #[must_use]
+    pub const fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// The signed variables.
+    #[must_use]
+    pub const fn variables(&self) -> &Variables {
+        &self.variables
+    }
+
+    /// What became of the variables in the token.
+    #[must_use]
+    pub const fn context(&self) -> &ContextReport {
+        &self.context
+    }
+}

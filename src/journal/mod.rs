@@ -1,0 +1,1 @@
+//! The journal: what was stored stays stored.

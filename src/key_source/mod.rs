@@ -1,0 +1,1 @@
+//! Tenants' public keys: fetched, guarded, cached.

@@ -1,0 +1,1 @@
+//! The widget protocol and the event format, pure.
