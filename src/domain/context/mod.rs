@@ -1,7 +1,9 @@
 //! What do we know of a customer? Named values for routing, each with its type and where it came from.
 
+mod policy;
 mod variables;
 
+pub use policy::{ContextPolicy, Declared, Undeclared};
 pub use variables::{Primitive, Source, Value, Variable, VariableType, Variables};
 
 /// What became of the variables that a token or a widget offered; nothing is dropped silently.
