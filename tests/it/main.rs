@@ -1,1 +1,6 @@
-//! Integration tests: the real binary over real sockets.
+//! Integration tests: the real binary over real sockets, and the layout of the sources.
+//!
+//! Always built with `cfg(test)`; that each module says so tells clippy that helpers may `unwrap` and print, too.
+
+#[cfg(test)]
+mod tidy;

