@@ -1,5 +1,6 @@
 //! The rules, pure: values in, values out. No async, no clock, no sockets, no files, no logging.
 
+pub mod address;
 pub mod context;
 pub mod conversation;
 pub mod id;

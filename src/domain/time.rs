@@ -75,10 +75,9 @@ impl UnixTime {
 /// RFC 3339 in UTC with milliseconds, as everything that leaves usher writes a time.
 impl fmt::Display for UnixTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(instant) => write!(f, "{instant:.3}"),
-            Err(_) => unreachable!("a UnixTime lies between 1970 and 9999 by construction"),
-        }
+        // A `jiff::Timestamp` ends a day before the year 9999 does; the civil calendar holds all of it.
+        let utc = jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0) + jiff::SignedDuration::from_millis(self.0);
+        write!(f, "{utc:.3}Z")
     }
 }
 

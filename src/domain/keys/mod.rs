@@ -1,6 +1,20 @@
 //! What can a tenant publish? Documents of public keys, and the keys that can be used.
 
+mod document;
+mod entries;
+mod fault;
+mod jwk;
+mod pem;
+mod rsa;
+mod set;
+
 use std::fmt;
+
+pub use document::{DocumentForm, KeyDocument, MAX_KEYS, parse};
+pub use entries::MAX_KID_BYTES;
+pub use fault::{DocumentRefused, Fault, KeyFault};
+pub use rsa::MIN_KEY_BITS;
+pub use set::{Found, KeySet, PublicKey};
 
 /// SHA-256 of a key's `SubjectPublicKeyInfo` (RFC 5280 §4.1.2.7), shown in lower-case hex.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

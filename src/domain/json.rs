@@ -1,1 +1,0 @@
-//! The one JSON reader for what strangers send: strict, bounded in depth, duplicates seen.
