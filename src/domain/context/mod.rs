@@ -1,10 +1,19 @@
 //! What do we know of a customer? Named values for routing, each with its type and where it came from.
 
+mod entry;
+mod merge;
 mod policy;
+mod signed;
 mod variables;
 
+pub use entry::{MAX_NAME_CHARACTERS, MAX_VALUE_CHARACTERS};
+pub use merge::{Merged, merge_unsigned, replace_signed};
 pub use policy::{ContextPolicy, Declared, Undeclared};
+pub use signed::read_signed;
 pub use variables::{Primitive, Source, Value, Variable, VariableType, Variables};
+
+/// The most signed entries of a token, and, counted apart, the most unsigned ones of a conversation.
+pub const MAX_ENTRIES: usize = 100;
 
 /// What became of the variables that a token or a widget offered; nothing is dropped silently.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,6 +24,16 @@ pub struct ContextReport {
     pub rejected: Vec<RejectedVariable>,
 }
 
+impl ContextReport {
+    /// Adds a name that was not taken, once however often it was offered.
+    fn reject(&mut self, name: &str, reason: RejectionReason) {
+        let rejected = RejectedVariable::new(name, reason);
+        if reason != RejectionReason::Duplicate || !self.rejected.contains(&rejected) {
+            self.rejected.push(rejected);
+        }
+    }
+}
+
 /// A variable that was offered and not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectedVariable {
@@ -22,6 +41,12 @@ pub struct RejectedVariable {
     pub name: String,
     /// Why it was not taken.
     pub reason: RejectionReason,
+}
+
+impl RejectedVariable {
+    fn new(name: &str, reason: RejectionReason) -> Self {
+        Self { name: name.chars().take(MAX_NAME_CHARACTERS).collect(), reason }
+    }
 }
 
 /// Why a variable was not taken.
@@ -43,4 +68,21 @@ pub enum RejectionReason {
     SignedWins,
     /// The tenant takes this name from tokens only.
     SignedOnly,
+}
+
+impl RejectionReason {
+    /// The code on the wire.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Undeclared => "undeclared",
+            Self::WrongType => "wrong_type",
+            Self::NameTooLong => "name_too_long",
+            Self::ValueTooLong => "value_too_long",
+            Self::TooMany => "too_many",
+            Self::Duplicate => "duplicate",
+            Self::SignedWins => "signed_wins",
+            Self::SignedOnly => "signed_only",
+        }
+    }
 }

@@ -13,6 +13,18 @@ pub enum Primitive {
     Boolean(bool),
 }
 
+impl Primitive {
+    /// The string, or the JSON text of a number or boolean.
+    #[must_use]
+    pub fn as_text(&self) -> &str {
+        match self {
+            Self::Text(text) | Self::Number(text) => text,
+            Self::Boolean(true) => "true",
+            Self::Boolean(false) => "false",
+        }
+    }
+}
+
 /// The type that the tenant declared, `text` for undeclared names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VariableType {

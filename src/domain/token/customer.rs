@@ -25,6 +25,26 @@ pub enum AuthenticationEnd {
 }
 
 /// A customer whose token was verified. The only way to one is [`verify`](super::verify).
+///
+/// It can't be written down, so nobody is authenticated by mistake:
+///
+/// ```compile_fail,E0451
+/// use usher::domain::keys::Fingerprint;
+/// use usher::domain::time::UnixTime;
+/// use usher::domain::token::{AuthenticationEnd, Identity, VerifiedCustomer};
+///
+/// let mallory = VerifiedCustomer {
+///     identity: Identity { issuer: "contosohelp.com".into(), subject: "alice".into() },
+///     issued_at: UnixTime::EPOCH,
+///     expires_at: UnixTime::MAX,
+///     ends_by: AuthenticationEnd::TokenExpired,
+///     kid: None,
+///     fingerprint: Fingerprint([0; 32]),
+///     variables: Default::default(),
+///     context: Default::default(),
+///     key_past_expiry: false,
+/// };
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct VerifiedCustomer {
     pub(super) identity: Identity,
@@ -35,6 +55,7 @@ pub struct VerifiedCustomer {
     pub(super) fingerprint: Fingerprint,
     pub(super) variables: Variables,
     pub(super) context: ContextReport,
+    pub(super) key_past_expiry: bool,
 }
 
 impl VerifiedCustomer {
@@ -84,5 +105,38 @@ impl VerifiedCustomer {
     #[must_use]
     pub const fn context(&self) -> &ContextReport {
         &self.context
+    }
+
+    /// Whether the key was past its `expiry` and the tenant asks for that to be said in the log.
+    #[must_use]
+    pub const fn key_past_expiry(&self) -> bool {
+        self.key_past_expiry
+    }
+
+    /// A customer from nowhere, for the tests of what comes after the verdict.
+    #[cfg(test)]
+    pub(crate) fn for_tests(
+        subject: &str,
+        issued_at: UnixTime,
+        expires_at: UnixTime,
+        variables: Variables,
+    ) -> Self {
+        Self {
+            identity: Identity { issuer: "contosohelp.com".into(), subject: subject.into() },
+            issued_at,
+            expires_at,
+            ends_by: AuthenticationEnd::TokenExpired,
+            kid: Some("a".into()),
+            fingerprint: Fingerprint([7; 32]),
+            variables,
+            context: ContextReport::default(),
+            key_past_expiry: false,
+        }
+    }
+
+    /// The same, whose authentication the key's `expiry` ends.
+    #[cfg(test)]
+    pub(crate) fn ended_by_key(self) -> Self {
+        Self { ends_by: AuthenticationEnd::KeyExpired, ..self }
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::context::ContextPolicy;
 pub struct TokenPolicy {
     /// Accepted values of `iss`; empty: any. A bare host name is compared case-insensitively, all else exactly.
     pub issuers: Vec<String>,
-    /// Accepted values of `aud`; empty: `aud` isn't looked at.
+    /// Accepted values of `aud`; empty: any, or none.
     pub audiences: Vec<String>,
     /// How far the issuer's clock may be ahead: `iat` and `nbf` may lie this much in the future.
     pub clock_skew: Duration,
@@ -45,9 +45,9 @@ impl Default for TokenPolicy {
         Self {
             issuers: Vec::new(),
             audiences: Vec::new(),
-            clock_skew: Duration::from_secs(60),
+            clock_skew: Duration::from_mins(1),
             expiry_grace: Duration::ZERO,
-            max_token_lifetime: Duration::from_secs(24 * 3600),
+            max_token_lifetime: Duration::from_hours(24),
             key_expiry: KeyExpiry::Enforce,
             strict_context: false,
             max_key_bits: 4096,
