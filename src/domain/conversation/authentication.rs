@@ -6,8 +6,6 @@ use crate::domain::keys::Fingerprint;
 use crate::domain::time::UnixTime;
 use crate::domain::token::{AuthenticationEnd, Identity, VerifiedCustomer};
 
-use super::entry::DowngradeReason;
-
 /// Authenticated or anonymous: nothing between.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Authentication {
@@ -40,6 +38,15 @@ pub struct Authenticated {
     pub kid: Option<Arc<str>>,
     /// That key.
     pub fingerprint: Fingerprint,
+}
+
+/// What ended an authentication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DowngradeReason {
+    /// The token's time ran out.
+    TokenExpired,
+    /// The key that signed it ran out first.
+    KeyExpired,
 }
 
 impl Authenticated {

@@ -6,7 +6,7 @@ use crate::domain::context::{ContextReport, Variables};
 use crate::domain::id::{ClientId, Sequence};
 use crate::domain::time::UnixTime;
 
-use super::authentication::{Authenticated, Authentication};
+use super::authentication::{Authenticated, Authentication, DowngradeReason};
 use super::message::{MessageId, MessageText};
 
 /// One fact of one conversation. It tells its whole story alone: whoever reads it needs no entry before it.
@@ -85,15 +85,6 @@ pub struct Downgraded {
     pub previous: Authenticated,
     /// The variables, which stay, none of them verified any more.
     pub variables: Variables,
-}
-
-/// What ended an authentication.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DowngradeReason {
-    /// The token's time ran out.
-    TokenExpired,
-    /// The key that signed it ran out first.
-    KeyExpired,
 }
 
 /// Who says something or does something.
