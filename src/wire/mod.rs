@@ -1,1 +1,22 @@
-//! The widget protocol and the event format, pure.
+//! How usher speaks, pure: the widget protocol `usher.v1`, frame by frame, and the form of the events that consumers
+//! read. Nothing here decides anything.
+
+mod client_frame;
+mod close;
+mod error;
+mod event;
+mod server_frame;
+mod views;
+
+pub use client_frame::{ClientFrame, FrameFault, ResumeFrame, StartFrame};
+pub use close::Close;
+pub use error::{ErrorCode, ErrorFrame};
+pub use event::{
+    EVENT_TYPES, TYPING_TYPE, downgrade_reason, ended_by, event_type, sign_in_reason, write_event,
+    write_typing,
+};
+pub use server_frame::{Limits, ServerFrame, replayed_frame};
+pub use views::{AuthenticationView, ContextView, Rfc3339, VariableView, VariablesView, role_name};
+
+/// The WebSocket subprotocol (RFC 6455 §1.9).
+pub const SUBPROTOCOL: &str = "usher.v1";

@@ -1,0 +1,315 @@
+//! Frames from the widget to the gateway.
+
+use std::borrow::Cow;
+
+use crate::domain::conversation::MessageId;
+use crate::domain::id::Sequence;
+use crate::domain::json::{self, Json, Object};
+
+use super::error::ErrorCode;
+
+/// A frame of a widget, borrowed from its text.
+#[derive(Debug, PartialEq)]
+pub enum ClientFrame<'a> {
+    /// Begin a conversation.
+    Start(StartFrame<'a>),
+    /// Come back, or join from another tab.
+    Resume(ResumeFrame<'a>),
+    /// Say something.
+    Message {
+        /// The widget's own id for it.
+        id: MessageId,
+        /// The words, not yet judged.
+        text: Cow<'a, str>,
+    },
+    /// The customer types.
+    Typing,
+    /// The customer ends the conversation.
+    End,
+}
+
+/// `start`.
+#[derive(Debug, PartialEq)]
+pub struct StartFrame<'a> {
+    /// A customer's token.
+    pub token: Option<Cow<'a, str>>,
+    /// The page's variables.
+    pub context: Option<Object<'a>>,
+    /// The page's locale.
+    pub locale: Option<Cow<'a, str>>,
+}
+
+/// `resume`.
+#[derive(Debug, PartialEq)]
+pub struct ResumeFrame<'a> {
+    /// The conversation's id, as sent.
+    pub conversation: Cow<'a, str>,
+    /// The secret that came with `started` or since.
+    pub resume_token: Cow<'a, str>,
+    /// The greatest sequence seen.
+    pub after: Option<Sequence>,
+    /// A customer's token.
+    pub token: Option<Cow<'a, str>>,
+}
+
+/// Why a text is no frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FrameFault {
+    /// Not a JSON object: the connection is closed.
+    NotAnObject,
+    /// A field is missing, wrong-typed, out of range or given twice.
+    Bad {
+        /// The message's `id`, else the frame's `type`.
+        about: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// An unknown `type`.
+    Unsupported {
+        /// The type, cut short.
+        kind: String,
+    },
+}
+
+/// The longest `type` that is quoted back, in characters.
+const QUOTED_MAX: usize = 64;
+/// The longest locale: BCP 47 tags in use are far shorter.
+const LOCALE_CHARACTERS_MAX: usize = 35;
+
+impl FrameFault {
+    /// The code, the message and what it is about.
+    #[must_use]
+    pub fn into_parts(self) -> (ErrorCode, String, String) {
+        match self {
+            Self::NotAnObject => {
+                (ErrorCode::BadFrame, "the frame is not a JSON object".to_owned(), String::new())
+            }
+            Self::Bad { about, message } => (ErrorCode::BadFrame, message, about),
+            Self::Unsupported { kind } => {
+                (ErrorCode::UnsupportedFrame, format!("{kind:?} is not a type that widgets send here"), kind)
+            }
+        }
+    }
+}
+
+impl<'a> ClientFrame<'a> {
+    /// Reads a text frame. Unknown fields are ignored.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &'a str) -> Result<Self, FrameFault> {
+        let Ok(Json::Object(object)) = json::parse(text) else { return Err(FrameFault::NotAnObject) };
+        let fields = Fields::new(&object)?;
+        match fields.kind {
+            "start" => Ok(Self::Start(StartFrame {
+                token: fields.string("token")?,
+                context: fields.object("context")?,
+                locale: fields.locale()?,
+            })),
+            "resume" => Ok(Self::Resume(ResumeFrame {
+                conversation: fields.required("conversation")?,
+                resume_token: fields.required("resume_token")?,
+                after: fields.sequence("after")?,
+                token: fields.string("token")?,
+            })),
+            "message" => fields.message(),
+            "typing" => Ok(Self::Typing),
+            "end" => Ok(Self::End),
+            unknown => Err(FrameFault::Unsupported { kind: unknown.chars().take(QUOTED_MAX).collect() }),
+        }
+    }
+
+    /// What an answer to it is about: the message's `id`, else the frame's `type`.
+    #[must_use]
+    pub fn about(&self) -> &str {
+        match self {
+            Self::Message { id, .. } => id.as_str(),
+            other => other.kind(),
+        }
+    }
+
+    /// The frame's `type`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Start(_) => "start",
+            Self::Resume(_) => "resume",
+            Self::Message { .. } => "message",
+            Self::Typing => "typing",
+            Self::End => "end",
+        }
+    }
+}
+
+/// The fields of one frame, none of them given twice.
+struct Fields<'o, 'a> {
+    object: &'o Object<'a>,
+    kind: &'o str,
+}
+
+impl<'o, 'a> Fields<'o, 'a> {
+    fn new(object: &'o Object<'a>) -> Result<Self, FrameFault> {
+        if let Some(name) = object.repeated() {
+            let name: String = name.chars().take(QUOTED_MAX).collect();
+            return Err(bad("", format!("{name:?} is given twice")));
+        }
+        match object.first("type") {
+            Some(Json::String(kind)) => Ok(Self { object, kind }),
+            Some(other) => Err(bad("", format!("type must be a string, not {}", other.kind()))),
+            None => Err(bad("", "type is missing".to_owned())),
+        }
+    }
+
+    fn string(&self, name: &str) -> Result<Option<Cow<'a, str>>, FrameFault> {
+        match self.object.first(name) {
+            None => Ok(None),
+            Some(Json::String(text)) => Ok(Some(text.clone())),
+            Some(other) => Err(self.wrong(name, "a string", other)),
+        }
+    }
+
+    fn required(&self, name: &str) -> Result<Cow<'a, str>, FrameFault> {
+        self.string(name)?.ok_or_else(|| bad(self.kind, format!("{name} is missing")))
+    }
+
+    fn object(&self, name: &str) -> Result<Option<Object<'a>>, FrameFault> {
+        match self.object.first(name) {
+            None => Ok(None),
+            Some(Json::Object(object)) => Ok(Some(object.clone())),
+            Some(other) => Err(self.wrong(name, "an object", other)),
+        }
+    }
+
+    fn sequence(&self, name: &str) -> Result<Option<Sequence>, FrameFault> {
+        match self.object.first(name) {
+            None => Ok(None),
+            Some(Json::Number(number)) => match number.as_f64() {
+                Some(value) if (0.0..=SEQUENCE_MAX).contains(&value) && value.fract() == 0.0 =>
+                {
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        clippy::cast_sign_loss,
+                        reason = "whole and in range"
+                    )]
+                    Ok(Some(Sequence::new(value as u64)))
+                }
+                _ => Err(bad(self.kind, format!("{name} must be a whole number from 0 to 2^53"))),
+            },
+            Some(other) => Err(self.wrong(name, "a number", other)),
+        }
+    }
+
+    fn locale(&self) -> Result<Option<Cow<'a, str>>, FrameFault> {
+        let locale = self.string("locale")?;
+        match &locale {
+            Some(text)
+                if text.chars().count() > LOCALE_CHARACTERS_MAX || text.chars().any(char::is_control) =>
+            {
+                let message =
+                    format!("locale must be a language tag of at most {LOCALE_CHARACTERS_MAX} characters");
+                Err(bad(self.kind, message))
+            }
+            _ => Ok(locale),
+        }
+    }
+
+    fn message(&self) -> Result<ClientFrame<'a>, FrameFault> {
+        let id = self.required("id")?;
+        let Some(id) = MessageId::new(&id) else {
+            return Err(bad(self.kind, "id must have 1 to 64 characters".to_owned()));
+        };
+        match self.object.first("text") {
+            Some(Json::String(text)) => Ok(ClientFrame::Message { id, text: text.clone() }),
+            Some(other) => Err(bad(id.as_str(), format!("text must be a string, not {}", other.kind()))),
+            None => Err(bad(id.as_str(), "text is missing".to_owned())),
+        }
+    }
+
+    fn wrong(&self, name: &str, expected: &str, found: &Json<'_>) -> FrameFault {
+        bad(
+            self.kind,
+            format!("{name} must be {expected}, not {}; leave it out where there is none", found.kind()),
+        )
+    }
+}
+
+/// Beyond this a JSON number no longer tells every whole number from its neighbours.
+const SEQUENCE_MAX: f64 = 9_007_199_254_740_992.0;
+
+fn bad(about: &str, message: String) -> FrameFault {
+    FrameFault::Bad { about: about.to_owned(), message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> (ErrorCode, String, String) {
+        ClientFrame::parse(text).expect_err("a faulty frame").into_parts()
+    }
+
+    #[test]
+    fn each_type_is_read_with_its_fields() {
+        let frame =
+            ClientFrame::parse(r#"{"type":"start","token":"t","context":{"a":1},"locale":"de-CH","new":[]}"#);
+        let Ok(ClientFrame::Start(start)) = frame else { panic!("{frame:?}") };
+        assert_eq!((start.token.as_deref(), start.locale.as_deref()), (Some("t"), Some("de-CH")));
+        assert_eq!(start.context.map(|context| context.len()), Some(1));
+
+        let frame =
+            ClientFrame::parse(r#"{"type":"resume","conversation":"c","resume_token":"r","after":7}"#);
+        let Ok(ClientFrame::Resume(resume)) = frame else { panic!("{frame:?}") };
+        assert_eq!((&*resume.conversation, &*resume.resume_token), ("c", "r"));
+        assert_eq!((resume.after, resume.token), (Some(Sequence::new(7)), None));
+
+        let frame = ClientFrame::parse(r#"{"type":"message","id":"m","text":"\u00e9"}"#);
+        let Ok(ClientFrame::Message { id, text }) = frame else { panic!("{frame:?}") };
+        assert_eq!((id.as_str(), &*text), ("m", "é"));
+        assert_eq!(ClientFrame::parse(r#"{"type":"typing"}"#), Ok(ClientFrame::Typing));
+        assert_eq!(ClientFrame::parse(r#"{"type":"end"}"#), Ok(ClientFrame::End));
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_no_frame() {
+        for text in ["", "[]", "7", "\"start\"", "{", "{\"type\":\"end\"} x", "{'type':'end'}"] {
+            assert_eq!(ClientFrame::parse(text), Err(FrameFault::NotAnObject), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_faulty_field_is_named() {
+        for (text, about, says) in [
+            (r"{}", "", "type is missing"),
+            (r#"{"type":7}"#, "", "type must be a string, not a number"),
+            (r#"{"type":"end","type":"end"}"#, "", "\"type\" is given twice"),
+            (r#"{"type":"start","x":1,"x":2}"#, "", "\"x\" is given twice"),
+            (r#"{"type":"start","token":null}"#, "start", "token must be a string, not null"),
+            (r#"{"type":"start","context":"{}"}"#, "start", "context must be an object, not a string"),
+            (r#"{"type":"resume","conversation":"c"}"#, "resume", "resume_token is missing"),
+            (
+                r#"{"type":"resume","conversation":"c","resume_token":"r","after":-1}"#,
+                "resume",
+                "after must be",
+            ),
+            (
+                r#"{"type":"resume","conversation":"c","resume_token":"r","after":1.5}"#,
+                "resume",
+                "after must be",
+            ),
+            (r#"{"type":"message","text":"x"}"#, "message", "id is missing"),
+            (r#"{"type":"message","id":"","text":"x"}"#, "message", "id must have"),
+            (r#"{"type":"message","id":"m"}"#, "m", "text is missing"),
+            (r#"{"type":"message","id":"m","text":7}"#, "m", "text must be a string, not a number"),
+        ] {
+            let (code, message, in_reply_to) = fault(text);
+            assert_eq!((code, &*in_reply_to), (ErrorCode::BadFrame, about), "{text}");
+            assert!(message.contains(says), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_type_is_named_and_cut_short() {
+        let (code, _, kind) = fault(&format!(r#"{{"type":"{}"}}"#, "x".repeat(1000)));
+        assert_eq!((code, kind.len()), (ErrorCode::UnsupportedFrame, QUOTED_MAX));
+    }
+}

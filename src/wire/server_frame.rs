@@ -1,0 +1,156 @@
+//! Frames from the gateway to the widget.
+
+use serde::Serialize;
+
+use crate::domain::context::ContextReport;
+use crate::domain::conversation::{Assignment, Downgraded, Ended, Entry, Fact, Message, SignedIn};
+use crate::domain::id::ConversationId;
+
+use super::error::ErrorFrame;
+use super::event::{downgrade_reason, ended_by, sign_in_reason};
+use super::views::{AuthenticationView, ContextView, Rfc3339, role_name};
+
+/// What a widget may do, told at the beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// The longest message, in Unicode scalar values.
+    pub message_characters: usize,
+    /// The longest frame, in bytes.
+    pub frame_bytes: usize,
+    /// Messages per minute; 0: no limit.
+    pub messages_per_minute: u32,
+    /// Seconds between the gateway's pings.
+    pub ping_seconds: u64,
+}
+
+/// A frame to a widget.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the fields are the protocol's, row by row of its table")]
+pub enum ServerFrame<'a> {
+    Started {
+        conversation: String,
+        resume_token: &'a str,
+        sequence: u64,
+        authentication: AuthenticationView<'a>,
+        queue: &'a str,
+        context: ContextView<'a>,
+        limits: Limits,
+    },
+    Resumed {
+        conversation: String,
+        resume_token: &'a str,
+        sequence: u64,
+        authentication: AuthenticationView<'a>,
+        queue: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        agent: Option<&'a str>,
+        context: ContextView<'a>,
+        limits: Limits,
+        replayed: u64,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        truncated: bool,
+    },
+    Authentication {
+        authentication: AuthenticationView<'a>,
+        reason: &'static str,
+        sequence: u64,
+        context: ContextView<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        resume_token: Option<&'a str>,
+    },
+    Accepted {
+        id: &'a str,
+        sequence: u64,
+        at: Rfc3339,
+    },
+    Message {
+        sequence: u64,
+        at: Rfc3339,
+        from: &'static str,
+        text: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        authenticated: Option<bool>,
+    },
+    Typing {
+        from: &'a str,
+    },
+    Assigned {
+        sequence: u64,
+        queue: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        agent: Option<&'a str>,
+    },
+    Ended {
+        sequence: u64,
+        by: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'a str>,
+    },
+    Draining {
+        reconnect_after_ms: u64,
+    },
+    Error(&'a ErrorFrame),
+}
+
+impl ServerFrame<'_> {
+    /// The frame's JSON text.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a frame has string keys and finite numbers only")
+    }
+
+    /// The id of a conversation as frames write it.
+    #[must_use]
+    pub fn conversation(id: ConversationId) -> String {
+        id.to_string()
+    }
+}
+
+static NOTHING: ContextReport = ContextReport { accepted: Vec::new(), rejected: Vec::new() };
+
+/// The frame that an entry is to a widget, live or replayed; none for the beginning, which `started` tells.
+#[must_use]
+pub fn replayed_frame(entry: &Entry) -> Option<ServerFrame<'_>> {
+    let sequence = entry.sequence.get();
+    let authentication = AuthenticationView::from(&entry.authentication);
+    Some(match &entry.fact {
+        Fact::Started(_) => return None,
+        Fact::Authenticated(SignedIn { reason, context, .. }) => ServerFrame::Authentication {
+            authentication,
+            reason: sign_in_reason(*reason),
+            sequence,
+            context: ContextView(context),
+            resume_token: None,
+        },
+        Fact::Downgraded(Downgraded { reason, .. }) => ServerFrame::Authentication {
+            authentication,
+            reason: downgrade_reason(*reason),
+            sequence,
+            context: ContextView(&NOTHING),
+            resume_token: None,
+        },
+        Fact::Message(Message { author, id, text, name, authenticated }) => {
+            let by_customer = role_name(author) == "customer";
+            ServerFrame::Message {
+                sequence,
+                at: Rfc3339(entry.at),
+                from: role_name(author),
+                text: text.as_str(),
+                name: name.as_deref(),
+                id: by_customer.then_some(id.as_str()),
+                authenticated: by_customer.then_some(*authenticated),
+            }
+        }
+        Fact::Assigned(Assignment { queue, agent }) => {
+            ServerFrame::Assigned { sequence, queue, agent: agent.as_deref() }
+        }
+        Fact::Ended(Ended { by, reason }) => {
+            ServerFrame::Ended { sequence, by: ended_by(*by), reason: reason.as_deref() }
+        }
+    })
+}
