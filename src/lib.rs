@@ -16,6 +16,7 @@ pub mod wire;
 pub mod clock;
 pub mod config;
 pub mod lifecycle;
+pub mod listener;
 pub mod metrics;
 pub mod telemetry;
 

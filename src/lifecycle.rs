@@ -2,9 +2,13 @@
 
 use std::future::Future;
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// A file grew beyond the process's limit (`ulimit -f`); the number is the same on every platform that usher runs on.
+const FILE_TOO_LARGE: SignalKind = SignalKind::from_raw(25);
 
 /// Shared by everything that runs. A drain comes first, the stop after it; both are final.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +64,37 @@ impl Lifecycle {
     /// Completes when the stop begins.
     pub async fn stopped(&self) {
         self.stopping.cancelled().await;
+    }
+
+    /// Drains at the first SIGTERM or SIGINT, and stops at the second: whoever repeats it is in a hurry. A file that
+    /// may not grow is from now on an error of the write, which the journal handles, and not the process's death.
+    ///
+    /// # Errors
+    /// The handlers can't be installed.
+    pub fn obey_signals(&self) -> std::io::Result<()> {
+        // Once there is a handler, it stays.
+        drop(signal(FILE_TOO_LARGE)?);
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let lifecycle = self.clone();
+        let listen = async move {
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                    () = lifecycle.stopped() => return,
+                }
+                if lifecycle.is_draining() {
+                    tracing::warn!("asked a second time: stopping now");
+                    lifecycle.stop();
+                } else {
+                    tracing::info!("asked to stop: draining");
+                    lifecycle.drain();
+                }
+            }
+        };
+        self.spawn(listen);
+        Ok(())
     }
 
     /// Completes when every task spawned here has ended. New ones may still be spawned while it waits.
