@@ -1,0 +1,420 @@
+//! The whole key source on paused time, against an endpoint that does as it is told.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, join_all};
+use tokio::time::{advance, sleep};
+use url::Url;
+
+use super::cache::Freshness;
+use super::failure::{FailureKind, FetchError};
+use super::fetch::{Content, Fetch, Fetched};
+use super::jitter::Jitter;
+use super::store::{DocumentStore, StoreError, StoredDocument};
+use super::*;
+use crate::clock::Clock;
+use crate::domain::id::TenantId;
+use crate::domain::time::UnixTime;
+use crate::lifecycle::Lifecycle;
+use crate::metrics::Metrics;
+
+const START: UnixTime = UnixTime::from_seconds(1_760_000_000);
+/// How long every scripted fetch takes.
+const FETCH_TAKES: Duration = Duration::from_millis(500);
+/// Two documents that hold no key, and are believed.
+const FIRST: &str = "[]";
+const SECOND: &str = r#"{"keys": []}"#;
+const RUBBISH: &str = "<html>";
+
+/// Answers with what was last put here: a body with an optional `ETag`, or a failure.
+#[derive(Debug, Default)]
+struct Endpoint {
+    answer: Mutex<HashMap<String, Result<Fetched, FailureKind>>>,
+    fetches: AtomicUsize,
+    conditional: Mutex<Vec<Option<String>>>,
+    panics: std::sync::atomic::AtomicBool,
+}
+
+impl Endpoint {
+    fn serve(&self, tenant: &str, body: &str, etag: Option<&str>) {
+        let content = Content::Body(body.as_bytes().to_vec());
+        let answer = Fetched { content, etag: etag.map(str::to_owned), max_age: None };
+        self.answer.lock().unwrap().insert(url(tenant).to_string(), Ok(answer));
+    }
+
+    fn not_modified(&self, tenant: &str) {
+        let answer = Fetched { content: Content::NotModified, etag: None, max_age: None };
+        self.answer.lock().unwrap().insert(url(tenant).to_string(), Ok(answer));
+    }
+
+    fn fail(&self, tenant: &str) {
+        self.answer.lock().unwrap().insert(url(tenant).to_string(), Err(FailureKind::Timeout));
+    }
+
+    fn fetches(&self) -> usize {
+        self.fetches.load(Ordering::SeqCst)
+    }
+}
+
+impl Fetch for Endpoint {
+    fn fetch<'a>(
+        &'a self,
+        url: &'a Url,
+        etag: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Fetched, FetchError>> {
+        self.fetches.fetch_add(1, Ordering::SeqCst);
+        self.conditional.lock().unwrap().push(etag.map(str::to_owned));
+        Box::pin(async move {
+            sleep(FETCH_TAKES).await;
+            assert!(!self.panics.load(Ordering::SeqCst), "as scripted");
+            let answer = self.answer.lock().unwrap().get(url.as_str()).cloned();
+            answer
+                .expect("a script for this tenant")
+                .map_err(|kind| FetchError::new(kind, "As scripted.", ""))
+        })
+    }
+}
+
+/// Keeps documents in memory, since a disk doesn't know of paused time.
+#[derive(Debug, Default)]
+struct Memory(Mutex<HashMap<TenantId, StoredDocument>>);
+
+impl DocumentStore for Memory {
+    fn load<'a>(&'a self, tenant: &'a TenantId) -> BoxFuture<'a, Result<Option<StoredDocument>, StoreError>> {
+        Box::pin(async move { Ok(self.0.lock().unwrap().get(tenant).cloned()) })
+    }
+
+    fn save<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        document: StoredDocument,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.0.lock().unwrap().insert(tenant.clone(), document);
+            Ok(())
+        })
+    }
+}
+
+/// A store that is broken.
+#[derive(Debug)]
+struct Broken;
+
+impl DocumentStore for Broken {
+    fn load<'a>(&'a self, _: &'a TenantId) -> BoxFuture<'a, Result<Option<StoredDocument>, StoreError>> {
+        Box::pin(async { Err(StoreError("broken".to_owned())) })
+    }
+
+    fn save<'a>(&'a self, _: &'a TenantId, _: StoredDocument) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+fn url(tenant: &str) -> Url {
+    Url::parse(&format!("https://{tenant}.example/keys")).unwrap()
+}
+
+fn id(tenant: &str) -> TenantId {
+    tenant.parse().unwrap()
+}
+
+struct World {
+    endpoint: Arc<Endpoint>,
+    store: Arc<Memory>,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    lifecycle: Lifecycle,
+    source: KeySource,
+}
+
+impl World {
+    fn new() -> Self {
+        let endpoint = Arc::new(Endpoint::default());
+        endpoint.serve("a", FIRST, None);
+        endpoint.serve("b", SECOND, None);
+        let store = Arc::new(Memory::default());
+        let (clock, metrics, lifecycle) =
+            (Clock::following_runtime(START), Arc::new(Metrics::new()), Lifecycle::new());
+        let source = source(&endpoint, store.clone(), clock, &metrics, &lifecycle, url("a"));
+        Self { endpoint, store, clock, metrics, lifecycle, source }
+    }
+
+    /// A process that begins anew with the same store, and `a` at this URL.
+    fn restarted(&self, a: Url) -> KeySource {
+        source(&self.endpoint, self.store.clone(), self.clock, &self.metrics, &self.lifecycle, a)
+    }
+
+    async fn generation(&self, tenant: &str) -> Result<u64, KeysUnavailable> {
+        self.source.keys(&id(tenant)).await.map(|served| served.generation)
+    }
+
+    async fn refetch(&self, seen: u64) -> Result<u64, NoNewer> {
+        self.source.refetch(&id("a"), seen, Reason::UnknownKid).await.map(|served| served.generation)
+    }
+
+    fn counted(&self, series: &str) -> bool {
+        self.metrics.render().lines().any(|line| line == series)
+    }
+}
+
+fn source(
+    endpoint: &Arc<Endpoint>,
+    store: Arc<dyn DocumentStore>,
+    clock: Clock,
+    metrics: &Arc<Metrics>,
+    lifecycle: &Lifecycle,
+    a: Url,
+) -> KeySource {
+    let tenant = |name: &str, url| TenantKeys { tenant: id(name), url, max_key_bits: 4096 };
+    KeySource::start(Setup {
+        tenants: vec![tenant("a", a), tenant("b", url("b"))],
+        freshness: Freshness::default(),
+        fetcher: endpoint.clone(),
+        store,
+        clock,
+        jitter: Jitter::fixed(0.5),
+        metrics: Arc::clone(metrics),
+        lifecycle: lifecycle.clone(),
+    })
+}
+
+/// Lets the background come to rest: on paused time, sleeping ends when nothing else is left to do.
+async fn settle() {
+    sleep(SETTLING).await;
+}
+
+const SETTLING: Duration = Duration::from_secs(1);
+
+const EIGHTY_PERCENT: Duration = Duration::from_mins(8);
+
+#[tokio::test(start_paused = true)]
+async fn herd_cold_start_a_thousand_tokens_share_one_fetch() {
+    let world = World::new();
+    let answers = join_all((0..1000).map(|_| world.generation("a"))).await;
+    assert!(answers.iter().all(|answer| *answer == Ok(1)));
+    assert_eq!(world.endpoint.fetches(), 1);
+    assert!(world.counted("usher_key_fetches_total{result=\"ok\",trigger=\"cold\"} 1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_who_leaves_cancels_nothing_for_the_others() {
+    let world = World::new();
+    let impatient = tokio::time::timeout(FETCH_TAKES / 2, world.generation("a"));
+    let (left, stayed) = tokio::join!(impatient, world.generation("a"));
+    assert!(left.is_err());
+    assert_eq!((stayed, world.endpoint.fetches()), (Ok(1), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_goes_on_when_everyone_has_left() {
+    let world = World::new();
+    assert!(tokio::time::timeout(FETCH_TAKES / 2, world.generation("a")).await.is_err());
+    settle().await;
+    assert_eq!((world.generation("a").await, world.endpoint.fetches()), (Ok(1), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn herd_negative_cache_an_endpoint_that_is_down_is_left_alone_until_the_backoff_is_over() {
+    let world = World::new();
+    world.endpoint.fail("a");
+    let answers = join_all((0..1000).map(|_| world.generation("a"))).await;
+    let unavailable = KeysUnavailable {
+        message:
+            "the tenant's public keys can't be had at the moment: the key endpoint did not answer in time"
+                .to_owned(),
+        retry_after: Duration::from_secs(1),
+    };
+    assert!(answers.iter().all(|answer| *answer == Err(unavailable.clone())), "{:?}", answers[0]);
+    for _ in 0..1000 {
+        assert!(world.generation("a").await.is_err());
+    }
+    assert_eq!(world.endpoint.fetches(), 1);
+    assert_eq!(world.generation("b").await, Ok(1), "another tenant was affected");
+    world.endpoint.serve("a", FIRST, None);
+    advance(Duration::from_secs(1)).await;
+    assert_eq!(world.generation("a").await, Ok(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn herd_unknown_kids_fetch_twice_at_once_and_once_more_every_30_s() {
+    let world = World::new();
+    assert_eq!(world.generation("a").await, Ok(1));
+    let shared = join_all((0..1000).map(|_| world.refetch(1))).await;
+    assert!(shared.iter().all(|answer| *answer == Ok(2)), "{:?}", shared[0]);
+    assert_eq!(world.endpoint.fetches(), 2);
+    assert_eq!(world.refetch(2).await, Ok(3));
+    let refused = join_all((0..1000).map(|_| world.refetch(3))).await;
+    assert!(
+        refused.iter().all(|answer| matches!(answer, Err(NoNewer::Throttled { .. }))),
+        "{:?}",
+        refused[0]
+    );
+    assert_eq!(world.endpoint.fetches(), 3);
+    assert!(world.counted("usher_key_fetch_throttled_total 1000"));
+    assert_eq!(world.generation("a").await, Ok(3));
+    advance(Duration::from_secs(30)).await;
+    assert_eq!(world.refetch(3).await, Ok(4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_judged_by_an_older_document_gets_the_newer_one_without_a_fetch() {
+    let world = World::new();
+    assert_eq!(world.generation("a").await, Ok(1));
+    assert_eq!(world.refetch(1).await, Ok(2));
+    assert_eq!((world.refetch(1).await, world.endpoint.fetches()), (Ok(2), 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refetch_that_fails_leaves_the_document_and_says_when_to_try_again() {
+    let world = World::new();
+    assert_eq!(world.generation("a").await, Ok(1));
+    world.endpoint.fail("a");
+    assert_eq!(world.refetch(1).await, Err(NoNewer::Throttled { retry_after: Duration::from_secs(1) }));
+    assert_eq!(world.generation("a").await, Ok(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_document_in_use_is_refreshed_in_the_background_before_it_ages() {
+    let world = World::new();
+    assert_eq!(world.generation("a").await, Ok(1));
+    advance(EIGHTY_PERCENT.saturating_sub(SETTLING)).await;
+    settle().await;
+    assert_eq!(world.endpoint.fetches(), 1, "too early");
+    settle().await;
+    assert_eq!(world.endpoint.fetches(), 2, "not in the background");
+    assert!(world.counted("usher_key_fetches_total{result=\"not_modified\",trigger=\"refresh_ahead\"} 1"));
+    sleep(EIGHTY_PERCENT * 2).await;
+    assert_eq!(world.endpoint.fetches(), 2, "refreshed for nobody");
+}
+
+#[tokio::test(start_paused = true)]
+async fn past_its_freshness_a_token_waits_for_the_fetch_and_gets_the_new_document() {
+    let world = World::new();
+    let first = world.source.keys(&id("a")).await.unwrap();
+    advance(Duration::from_mins(10)).await;
+    world.endpoint.serve("a", SECOND, None);
+    let second = world.source.keys(&id("a")).await.unwrap();
+    assert!(!Arc::ptr_eq(&first.document, &second.document) && !second.stale);
+}
+
+#[tokio::test(start_paused = true)]
+async fn endpoint_goes_bad_after_good_the_old_document_serves_until_its_time_is_over() {
+    let world = World::new();
+    assert_eq!(world.generation("a").await, Ok(1));
+    world.endpoint.serve("a", RUBBISH, None);
+    sleep(Duration::from_mins(10)).await;
+    let stale = world.source.keys(&id("a")).await.unwrap();
+    assert!(stale.stale && stale.generation == 1);
+    assert!(world.metrics.render().contains("usher_key_fetches_total{result=\"parse\","));
+    sleep(Duration::from_hours(24)).await;
+    let error = world.generation("a").await.unwrap_err();
+    assert!(error.message.ends_with("holds no usable key"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_document_serves_after_a_restart_while_the_endpoint_is_down() {
+    let world = World::new();
+    assert_eq!(world.generation("a").await, Ok(1));
+    settle().await;
+    world.endpoint.fail("a");
+    let fresh = world.restarted(url("a")).keys(&id("a")).await.unwrap();
+    assert!(!fresh.stale && fresh.fetched_at == START.plus(FETCH_TAKES));
+    assert_eq!(world.endpoint.fetches(), 1, "a fresh document was fetched again");
+    sleep(Duration::from_mins(10)).await;
+    let stale = world.restarted(url("a")).keys(&id("a")).await.unwrap();
+    assert!(stale.stale);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_document_kept_from_another_url_is_not_used() {
+    let world = World::new();
+    assert_eq!(world.generation("a").await, Ok(1));
+    settle().await;
+    let moved = world.restarted(url("b")).keys(&id("a")).await.unwrap();
+    assert_eq!((moved.generation, world.endpoint.fetches()), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_broken_delays_nobody() {
+    let world = World::new();
+    let broken =
+        source(&world.endpoint, Arc::new(Broken), world.clock, &world.metrics, &world.lifecycle, url("a"));
+    assert_eq!(broken.keys(&id("a")).await.map(|served| served.generation), Ok(1));
+    assert_eq!(world.clock.now(), START.plus(FETCH_TAKES));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_etag_is_sent_and_an_unmodified_document_stays() {
+    let world = World::new();
+    world.endpoint.serve("a", FIRST, Some("\"1\""));
+    let first = world.source.keys(&id("a")).await.unwrap();
+    world.endpoint.not_modified("a");
+    let second = world.source.refetch(&id("a"), 1, Reason::Signature).await.unwrap();
+    assert!(Arc::ptr_eq(&first.document, &second.document) && second.generation == 2);
+    assert_eq!(*world.endpoint.conditional.lock().unwrap(), [None, Some("\"1\"".to_owned())]);
+    assert!(world.counted("usher_key_fetches_total{result=\"not_modified\",trigger=\"signature\"} 1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn cache_two_tenants_with_one_url_fetch_for_themselves() {
+    let world = World::new();
+    let source = world.restarted(url("b"));
+    let ids = [id("a"), id("b")];
+    let (a, b) = tokio::join!(source.keys(&ids[0]), source.keys(&ids[1]));
+    assert!(!Arc::ptr_eq(&a.unwrap().document, &b.unwrap().document));
+    assert_eq!(world.endpoint.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_may_fetch_during_the_backoff_and_sees_the_failure() {
+    let world = World::new();
+    world.endpoint.fail("a");
+    let status = world.source.refresh(&id("a")).await.unwrap();
+    assert!(status.document.is_none());
+    assert!(matches!(&status.last_failure, Some((_, error)) if error.kind == FailureKind::Timeout));
+    world.endpoint.serve("a", FIRST, None);
+    let status = world.source.refresh(&id("a")).await.unwrap();
+    assert!(status.last_failure.is_none());
+    assert_eq!(status.document.map(|served| served.generation), Some(1));
+    assert_eq!(status.fresh_until, Some(START.plus(FETCH_TAKES * 2 + Duration::from_mins(10))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_a_fetch_is_a_failed_fetch() {
+    let world = World::new();
+    world.endpoint.panics.store(true, Ordering::SeqCst);
+    assert!(world.generation("a").await.is_err());
+    assert!(world.generation("a").await.is_err());
+    assert_eq!(world.endpoint.fetches(), 1, "the backoff was forgotten");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_the_fetch_and_answers_those_who_wait() {
+    let world = World::new();
+    let (answer, ()) = tokio::join!(world.generation("a"), async {
+        sleep(FETCH_TAKES / 2).await;
+        world.lifecycle.stop();
+    });
+    assert!(answer.is_err());
+    world.lifecycle.finished().await;
+    assert_eq!(world.clock.now(), START.plus(FETCH_TAKES / 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_without_a_key_endpoint_has_no_keys() {
+    let world = World::new();
+    assert!(world.generation("c").await.is_err());
+    assert_eq!(world.endpoint.fetches(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_age_of_a_document_is_shown() {
+    let world = World::new();
+    assert_eq!(world.generation("a").await, Ok(1));
+    sleep(Duration::from_secs(30)).await;
+    let age = world.metrics.key_set_age(&id("a")).get();
+    assert!((15.0..=30.0).contains(&age), "{age}");
+}
