@@ -1,0 +1,188 @@
+//! A batch of entries becomes one transaction: what many entries did to one conversation is written once.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, params};
+
+use crate::domain::conversation::{
+    Assignment, Authentication, AuthenticationChange, DowngradeReason, Ended, Entry, Fact, Place,
+    SignInReason,
+};
+use crate::domain::id::{ConversationId, Sequence};
+use crate::domain::time::UnixTime;
+use crate::domain::token::Identity;
+
+use super::super::{Followed, record};
+
+/// What a batch changes of one conversation.
+struct Patch<'a> {
+    place: &'a Place,
+    sequence: Sequence,
+    updated_at: UnixTime,
+    started_at: Option<UnixTime>,
+    authentication: Option<(&'a Authentication, Option<AuthenticationChange>, UnixTime)>,
+    identity: Option<&'a Identity>,
+    variables: Option<String>,
+    assignment: Option<Assignment>,
+    ended: Option<(&'a Ended, UnixTime)>,
+}
+
+impl<'a> Patch<'a> {
+    const fn of(place: &'a Place) -> Self {
+        Self {
+            place,
+            sequence: Sequence::START,
+            updated_at: UnixTime::EPOCH,
+            started_at: None,
+            authentication: None,
+            identity: None,
+            variables: None,
+            assignment: None,
+            ended: None,
+        }
+    }
+
+    fn note(&mut self, entry: &'a Entry) {
+        self.sequence = entry.sequence;
+        self.updated_at = entry.at;
+        match &entry.fact {
+            Fact::Started(started) => {
+                self.started_at = Some(entry.at);
+                let is_signed = entry.authentication.is_authenticated();
+                let change = AuthenticationChange::SignIn(SignInReason::TokenPresented);
+                self.authenticate(entry, is_signed.then_some(change));
+                self.variables = Some(record::encode_variables(&started.variables));
+                self.assignment = Some(Assignment { queue: started.queue.clone(), agent: None });
+            }
+            Fact::Authenticated(signed_in) => {
+                self.authenticate(entry, Some(AuthenticationChange::SignIn(signed_in.reason)));
+                self.variables = Some(record::encode_variables(&signed_in.variables));
+            }
+            Fact::Downgraded(downgraded) => {
+                self.authenticate(entry, Some(AuthenticationChange::Downgrade(downgraded.reason)));
+                self.variables = Some(record::encode_variables(&downgraded.variables));
+            }
+            Fact::Assigned(assignment) => self.assignment = Some(assignment.clone()),
+            Fact::Ended(ended) => self.ended = Some((ended, entry.at)),
+            Fact::Message(_) => {}
+        }
+    }
+
+    fn authenticate(&mut self, entry: &'a Entry, change: Option<AuthenticationChange>) {
+        self.authentication = Some((&entry.authentication, change, entry.at));
+        if let Authentication::Authenticated(now) = &entry.authentication {
+            self.identity.get_or_insert(&now.identity);
+        }
+    }
+}
+
+/// Applies a batch and moves the place on, in one transaction. Returns the next deadline.
+pub(super) fn apply(connection: &Connection, batch: &[Followed]) -> rusqlite::Result<Option<UnixTime>> {
+    let mut patches: BTreeMap<ConversationId, Patch<'_>> = BTreeMap::new();
+    for followed in batch {
+        patches.entry(followed.place.id).or_insert_with(|| Patch::of(&followed.place)).note(&followed.entry);
+    }
+    let transaction = connection.unchecked_transaction()?;
+    for patch in patches.values() {
+        write(&transaction, patch)?;
+    }
+    if let Some(last) = batch.last() {
+        transaction.prepare_cached("UPDATE place SET position = ?1")?.execute([last.position.number])?;
+    }
+    transaction.commit()?;
+    next_deadline(connection)
+}
+
+pub(super) fn next_deadline(connection: &Connection) -> rusqlite::Result<Option<UnixTime>> {
+    let next: Option<i64> = connection
+        .prepare_cached("SELECT min(deadline) FROM conversation WHERE deadline IS NOT NULL")?
+        .query_row([], |row| row.get(0))?;
+    Ok(next.map(UnixTime::from_millis))
+}
+
+fn write(connection: &Connection, patch: &Patch<'_>) -> rusqlite::Result<()> {
+    let id = patch.place.id.as_bytes();
+    if let Some(started_at) = patch.started_at {
+        connection
+            .prepare_cached(
+                "INSERT INTO conversation (id, tenant, widget, open, authenticated, authentication, variables, \
+                 queue, sequence, started_at, updated_at) VALUES (?1, ?2, ?3, 1, 0, '', '', '', 0, ?4, ?4)",
+            )?
+            .execute(params![
+                id,
+                patch.place.tenant.as_str(),
+                patch.place.widget.as_str(),
+                started_at.millis()
+            ])?;
+    }
+    connection
+        .prepare_cached("UPDATE conversation SET sequence = ?2, updated_at = ?3 WHERE id = ?1")?
+        .execute(params![
+            id,
+            i64::try_from(patch.sequence.get()).unwrap_or(i64::MAX),
+            patch.updated_at.millis()
+        ])?;
+    write_authentication(connection, patch)?;
+    if let Some(variables) = &patch.variables {
+        connection
+            .prepare_cached("UPDATE conversation SET variables = ?2 WHERE id = ?1")?
+            .execute(params![id, variables])?;
+    }
+    if let Some(assignment) = &patch.assignment {
+        connection
+            .prepare_cached("UPDATE conversation SET queue = ?2, agent = ?3 WHERE id = ?1")?
+            .execute(params![id, assignment.queue, assignment.agent])?;
+    }
+    if let Some((ended, at)) = patch.ended {
+        connection
+            .prepare_cached(
+                "UPDATE conversation SET open = 0, deadline = NULL, ended = ?2, ended_at = ?3 WHERE id = ?1",
+            )?
+            .execute(params![id, record::encode_ended(ended), at.millis()])?;
+    }
+    Ok(())
+}
+
+fn write_authentication(connection: &Connection, patch: &Patch<'_>) -> rusqlite::Result<()> {
+    let Some((authentication, change, at)) = patch.authentication else { return Ok(()) };
+    let deadline = match authentication {
+        Authentication::Authenticated(now) => Some(now.expires_at.millis()),
+        Authentication::Anonymous => None,
+    };
+    connection
+        .prepare_cached(
+            "UPDATE conversation SET authenticated = ?2, authentication = ?3, deadline = ?4, \
+             changed_by = coalesce(?5, changed_by), changed_at = coalesce(?6, changed_at), \
+             issuer = coalesce(issuer, ?7), subject = coalesce(subject, ?8) WHERE id = ?1",
+        )?
+        .execute(params![
+            patch.place.id.as_bytes(),
+            authentication.is_authenticated(),
+            record::encode_authentication(authentication),
+            deadline,
+            change.map(change_name),
+            change.map(|_| at.millis()),
+            patch.identity.map(|identity| &*identity.issuer),
+            patch.identity.map(|identity| &*identity.subject),
+        ])
+        .map(drop)
+}
+
+pub(super) const fn change_name(change: AuthenticationChange) -> &'static str {
+    match change {
+        AuthenticationChange::SignIn(SignInReason::TokenPresented) => "token_presented",
+        AuthenticationChange::SignIn(SignInReason::TokenRefreshed) => "token_refreshed",
+        AuthenticationChange::Downgrade(DowngradeReason::TokenExpired) => "token_expired",
+        AuthenticationChange::Downgrade(DowngradeReason::KeyExpired) => "key_expired",
+    }
+}
+
+pub(super) fn change_named(name: &str) -> Option<AuthenticationChange> {
+    Some(match name {
+        "token_presented" => AuthenticationChange::SignIn(SignInReason::TokenPresented),
+        "token_refreshed" => AuthenticationChange::SignIn(SignInReason::TokenRefreshed),
+        "token_expired" => AuthenticationChange::Downgrade(DowngradeReason::TokenExpired),
+        "key_expired" => AuthenticationChange::Downgrade(DowngradeReason::KeyExpired),
+        _ => return None,
+    })
+}

@@ -1,0 +1,258 @@
+//! The projection: what lists, filters, counts and deadlines are answered from.
+//!
+//! It follows the journal and stands some milliseconds behind it. It can be thrown away at any time, for nothing is
+//! right because of it: whoever acts on it appends against the journal's head.
+
+mod apply;
+mod query;
+mod schema;
+mod summary;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::id::{ConversationId, TenantId, WidgetId};
+use crate::domain::time::UnixTime;
+use crate::domain::token::Identity;
+use crate::lifecycle::Lifecycle;
+
+use super::embedded::{Readers, unavailable};
+use super::{Follow, Followed, Journal, JournalError, OpenError, Position};
+
+pub use summary::{BadCursor, Cursor, Filter, OpenCounts, Summary};
+
+/// How long a follower waits after a failure before it tries again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The handle: cheap to clone.
+#[derive(Clone)]
+pub struct Projection {
+    readers: Readers,
+    progress: watch::Receiver<Progress>,
+    next_deadline: watch::Receiver<Option<UnixTime>>,
+    writable: watch::Receiver<bool>,
+    failed: CancellationToken,
+}
+
+/// How far the projection has come, as the journal numbers its entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Progress(i64);
+
+impl fmt::Debug for Projection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Projection").field("progress", &*self.progress.borrow()).finish_non_exhaustive()
+    }
+}
+
+impl Projection {
+    /// Opens the projection beside the journal and follows it from where it stood, until the journal is closed or
+    /// the process stops. Blocks while it opens: call it at the start.
+    ///
+    /// # Errors
+    /// Its file can't be made.
+    pub fn start(journal: &Journal, lifecycle: &Lifecycle) -> Result<Self, OpenError> {
+        let path = journal.0.beside(".projection");
+        let (connection, number) = schema::open(&path, journal.latest())?;
+        let next = apply::next_deadline(&connection)
+            .map_err(|error| OpenError::NotWritable { path: path.clone(), source: error.into() })?;
+        let (progress, progress_seen) = watch::channel(Progress(number));
+        let (next_deadline, next_deadline_seen) = watch::channel(next);
+        let (writable, writable_seen) = watch::channel(true);
+        let failed = CancellationToken::new();
+        let projector = Projector {
+            follow: journal.follow(journal.0.position(number)),
+            connection: Some(connection),
+            path: path.clone(),
+            progress,
+            next_deadline,
+            writable,
+        };
+        let (stop, alarm) = (lifecycle.clone(), failed.clone());
+        lifecycle.spawn(async move {
+            // Dropped on any end but a wanted one, a panic included.
+            let alarm = alarm.drop_guard();
+            let is_wanted = tokio::select! {
+                () = stop.stopped() => true,
+                is_wanted = projector.run() => is_wanted,
+            };
+            if is_wanted {
+                alarm.disarm();
+            }
+        });
+        let readers = Readers::of(&path);
+        let (progress, next_deadline, writable) = (progress_seen, next_deadline_seen, writable_seen);
+        Ok(Self { readers, progress, next_deadline, writable, failed })
+    }
+
+    /// Completes when everything up to `position` is in the projection.
+    ///
+    /// # Errors
+    /// [`JournalError::Closed`] where it no longer follows.
+    pub async fn caught_up(&self, position: Position) -> Result<(), JournalError> {
+        let mut progress = self.progress.clone();
+        let there = progress.wait_for(|progress| progress.0 >= position.number).await;
+        there.map(drop).map_err(|_| JournalError::Closed)
+    }
+
+    /// Whether the last write held, as it changes: while it doesn't, deadlines and lists fall behind.
+    #[must_use]
+    pub fn writable_changes(&self) -> watch::Receiver<bool> {
+        self.writable.clone()
+    }
+
+    /// Completes when the projection can't go on: the process must stop, and the next start builds it anew.
+    pub async fn failed(&self) {
+        self.failed.cancelled().await;
+    }
+
+    /// Up to `limit` conversations, fewer where they have a great deal of variables, the newest first; and where the
+    /// list goes on.
+    pub async fn list(
+        &self,
+        filter: Filter,
+        limit: usize,
+        after: Option<Cursor>,
+    ) -> Result<(Vec<Summary>, Option<Cursor>), JournalError> {
+        self.readers.run(move |connection| query::list(connection, &filter, limit, after)).await
+    }
+
+    /// One conversation.
+    pub async fn summary(&self, conversation: ConversationId) -> Result<Option<Summary>, JournalError> {
+        self.readers.run(move |connection| query::summary(connection, conversation)).await
+    }
+
+    /// Up to `limit` open conversations whose authentication ends at `until` or before, the earliest first, after
+    /// the one named: so a great many can be paged through without waiting for the projection to see them end.
+    pub async fn deadlines(
+        &self,
+        until: UnixTime,
+        after: Option<(UnixTime, ConversationId)>,
+        limit: usize,
+    ) -> Result<Vec<(UnixTime, ConversationId)>, JournalError> {
+        self.query(move |connection| query::deadlines(connection, until, after, limit)).await
+    }
+
+    /// The earliest deadline of all, as it changes. One wheel needs no more: it sleeps until then, pages through
+    /// [`Projection::deadlines`], waits until the projection has [caught up](Projection::caught_up) with what it
+    /// appended, and looks here again. Memory does not grow with the number of conversations.
+    #[must_use]
+    pub fn next_deadline(&self) -> watch::Receiver<Option<UnixTime>> {
+        self.next_deadline.clone()
+    }
+
+    /// How many conversations are open.
+    pub async fn open_counts(&self) -> Result<OpenCounts, JournalError> {
+        self.query(query::open_counts).await
+    }
+
+    /// The newest open conversation of this identity with this widget.
+    pub async fn newest_open(
+        &self,
+        tenant: TenantId,
+        widget: WidgetId,
+        identity: Identity,
+    ) -> Result<Option<ConversationId>, JournalError> {
+        self.query(move |connection| query::newest_open(connection, &tenant, &widget, &identity)).await
+    }
+
+    async fn query<T, F>(&self, query: F) -> Result<T, JournalError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.readers.run(move |connection| query(connection).map_err(unavailable)).await
+    }
+}
+
+/// The task that follows.
+struct Projector {
+    follow: Follow,
+    /// Out while a batch is written.
+    connection: Option<Connection>,
+    path: PathBuf,
+    progress: watch::Sender<Progress>,
+    next_deadline: watch::Sender<Option<UnixTime>>,
+    writable: watch::Sender<bool>,
+}
+
+impl Projector {
+    /// Whether it ended because the journal was closed.
+    async fn run(mut self) -> bool {
+        loop {
+            match self.follow.next().await {
+                Ok(batch) => {
+                    if !self.apply(batch.into()).await {
+                        return false;
+                    }
+                }
+                Err(JournalError::Closed) => return true,
+                Err(JournalError::Unavailable(error)) => {
+                    tracing::warn!(%error, "the projection can't read the journal and tries again");
+                    tokio::time::sleep(RETRY_AFTER).await;
+                }
+                Err(error @ (JournalError::Unreadable { .. } | JournalError::Lagged)) => {
+                    tracing::error!(%error, "the projection can't go on");
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// Tries until it holds; gives up only where the file is damaged.
+    async fn apply(&mut self, batch: Arc<[Followed]>) -> bool {
+        loop {
+            let Some(connection) = self.connection.take() else { return false };
+            let entries = batch.clone();
+            let applying = tokio::task::spawn_blocking(move || {
+                let applied = apply::apply(&connection, &entries);
+                (connection, applied)
+            });
+            let Ok((connection, applied)) = applying.await else { return false };
+            self.connection = Some(connection);
+            match applied {
+                Ok(next) => {
+                    self.note_writable(true);
+                    self.progress.send_replace(Progress(self.follow.position().number));
+                    self.next_deadline.send_if_modified(|last| std::mem::replace(last, next) != next);
+                    return true;
+                }
+                Err(error) => {
+                    self.follow.journal.0.metrics().journal_failed("project");
+                    if is_damaged(&error) {
+                        tracing::error!(%error, "the projection is damaged; the next start builds it anew");
+                        throw_away(&self.path);
+                        return false;
+                    }
+                    tracing::warn!(%error, "the projection can't be written and tries again");
+                    self.note_writable(false);
+                    tokio::time::sleep(RETRY_AFTER).await;
+                }
+            }
+        }
+    }
+}
+
+impl Projector {
+    fn note_writable(&self, holds: bool) {
+        self.writable.send_if_modified(|last| std::mem::replace(last, holds) != holds);
+    }
+}
+
+fn is_damaged(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation)
+    )
+}
+
+fn throw_away(path: &Path) {
+    if let Err(error) = schema::remove(path) {
+        tracing::error!(%error, "the damaged projection can't be removed: remove {} by hand", path.display());
+    }
+}

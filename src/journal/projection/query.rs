@@ -1,0 +1,179 @@
+//! The questions that the projection answers.
+
+use std::sync::Arc;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
+
+use crate::domain::conversation::{Assignment, Place};
+use crate::domain::id::{ConversationId, InvalidId, Sequence, TenantId, WidgetId};
+use crate::domain::time::UnixTime;
+use crate::domain::token::Identity;
+
+use super::super::error::{Cause, JournalError};
+use super::super::record;
+use super::apply::change_named;
+use super::summary::{Cursor, Filter, OpenCounts, Summary};
+
+/// Where a page of a list ends, besides its count of rows: 4 MiB of variables.
+const LIST_BYTES_MAX: usize = 4 << 20;
+
+const COLUMNS: &str = "id, tenant, widget, authentication, changed_by, changed_at, issuer, subject, variables, \
+                       queue, agent, sequence, started_at, updated_at, ended, ended_at";
+
+fn unavailable(error: impl Into<Cause>) -> JournalError {
+    JournalError::Unavailable(error.into())
+}
+
+fn slug<T: std::str::FromStr<Err = InvalidId>>(row: &Row<'_>, column: usize) -> Result<T, Cause> {
+    Ok(row.get_ref(column)?.as_str()?.parse()?)
+}
+
+fn time(row: &Row<'_>, column: usize) -> Result<Option<UnixTime>, Cause> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(UnixTime::from_millis))
+}
+
+fn summarize(row: &Row<'_>) -> Result<Summary, Cause> {
+    let id = ConversationId::from_bytes(row.get(0)?);
+    let text = |column| row.get_ref(column).and_then(|value| Ok(value.as_str_or_null()?));
+    let changed_by = text(4)?.and_then(change_named);
+    let owner = |column| text(column).map(|found| found.map(Arc::<str>::from));
+    let queue = row.get_ref(9)?.as_str()?.into();
+    Ok(Summary {
+        place: Place { id, tenant: slug(row, 1)?, widget: slug(row, 2)? },
+        authentication: record::decode_authentication(row.get_ref(3)?.as_str()?)?,
+        changed: changed_by.zip(time(row, 5)?),
+        identity: owner(6)?.zip(owner(7)?).map(|(issuer, subject)| Identity { issuer, subject }),
+        variables: record::decode_variables(row.get_ref(8)?.as_str()?)?,
+        assignment: Assignment { queue, agent: row.get(10)? },
+        sequence: Sequence::new(u64::try_from(row.get::<_, i64>(11)?)?),
+        started_at: UnixTime::from_millis(row.get(12)?),
+        updated_at: UnixTime::from_millis(row.get(13)?),
+        ended: text(14)?.map(record::decode_ended).transpose()?,
+        ended_at: time(row, 15)?,
+    })
+}
+
+pub(super) fn summary(connection: &Connection, id: ConversationId) -> Result<Option<Summary>, JournalError> {
+    let sql = format!("SELECT {COLUMNS} FROM conversation WHERE id = ?1");
+    let mut statement = connection.prepare_cached(&sql).map_err(unavailable)?;
+    let mut rows = statement.query([id.as_bytes()]).map_err(unavailable)?;
+    rows.next().map_err(unavailable)?.map(|row| summarize(row).map_err(unavailable)).transpose()
+}
+
+/// The newest first: ids sort by the time of the beginning, so a page goes on where the last one ended, whatever
+/// was written between.
+pub(super) fn list(
+    connection: &Connection,
+    filter: &Filter,
+    limit: usize,
+    after: Option<Cursor>,
+) -> Result<(Vec<Summary>, Option<Cursor>), JournalError> {
+    let (sql, parameters) = select(filter, limit, after);
+    let mut statement = connection.prepare_cached(&sql).map_err(unavailable)?;
+    let mut rows = statement.query(params_from_iter(parameters)).map_err(unavailable)?;
+    let (mut found, mut bytes, mut has_more) = (Vec::new(), 0, false);
+    while let Some(row) = rows.next().map_err(unavailable)? {
+        // One more than asked for is read: whether it is there says whether there is another page.
+        has_more = found.len() == limit || bytes >= LIST_BYTES_MAX;
+        if has_more {
+            break;
+        }
+        bytes += row.get_ref(8).and_then(|variables| Ok(variables.as_str()?.len())).map_err(unavailable)?;
+        found.push(summarize(row).map_err(unavailable)?);
+    }
+    let cursor = found.last().filter(|_| has_more).map(|last| Cursor(last.place.id));
+    Ok((found, cursor))
+}
+
+fn select(filter: &Filter, limit: usize, after: Option<Cursor>) -> (String, Vec<Value>) {
+    let mut sql = format!("SELECT {COLUMNS} FROM conversation WHERE 1");
+    let mut parameters = Vec::new();
+    let mut restrict = |condition: &str, value: Value| {
+        sql.push_str(condition);
+        parameters.push(value);
+    };
+    if let Some(Cursor(id)) = after {
+        restrict(" AND id < ?", id.as_bytes().to_vec().into());
+    }
+    if let Some(tenant) = &filter.tenant {
+        restrict(" AND tenant = ?", tenant.to_string().into());
+    }
+    match (filter.authenticated, filter.as_of) {
+        (None, _) => {}
+        (Some(authenticated), None) => restrict(" AND authenticated = ?", i64::from(authenticated).into()),
+        (Some(true), Some(now)) => {
+            restrict(" AND authenticated AND (deadline IS NULL OR deadline > ?)", now.millis().into());
+        }
+        (Some(false), Some(now)) => {
+            restrict(" AND (NOT authenticated OR deadline <= ?)", now.millis().into());
+        }
+    }
+    if let Some(queue) = &filter.queue {
+        restrict(" AND queue = ?", queue.clone().into());
+    }
+    if let Some(subject) = &filter.subject {
+        restrict(" AND subject = ?", subject.clone().into());
+    }
+    if let Some(allowed) = &filter.allowed {
+        // Slugs hold nothing that JSON has to escape.
+        let names: Vec<String> = allowed.iter().map(|tenant| format!("\"{tenant}\"")).collect();
+        let list = format!("[{}]", names.join(","));
+        restrict(" AND tenant IN (SELECT value FROM json_each(?))", list.into());
+    }
+    match filter.open {
+        // Word for word as in the index.
+        Some(true) => sql.push_str(" AND open"),
+        Some(false) => sql.push_str(" AND NOT open"),
+        None => {}
+    }
+    sql.push_str(" ORDER BY id DESC LIMIT ?");
+    parameters.push(i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX).into());
+    (sql, parameters)
+}
+
+/// What is due until `until`, the earliest first, after the one given.
+pub(super) fn deadlines(
+    connection: &Connection,
+    until: UnixTime,
+    after: Option<(UnixTime, ConversationId)>,
+    limit: usize,
+) -> rusqlite::Result<Vec<(UnixTime, ConversationId)>> {
+    let (at, id) = after.map_or((-1, [0; 16]), |(at, id)| (at.millis(), *id.as_bytes()));
+    connection
+        .prepare_cached(
+            "SELECT deadline, id FROM conversation WHERE deadline IS NOT NULL AND deadline <= ?1 \
+             AND (deadline, id) > (?2, ?3) ORDER BY deadline, id LIMIT ?4",
+        )?
+        .query_map(params![until.millis(), at, id, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+            Ok((UnixTime::from_millis(row.get(0)?), ConversationId::from_bytes(row.get(1)?)))
+        })?
+        .collect()
+}
+
+pub(super) fn open_counts(connection: &Connection) -> rusqlite::Result<OpenCounts> {
+    let count = |authenticated: bool| {
+        connection
+            .prepare_cached("SELECT count(*) FROM conversation WHERE open AND authenticated = ?1")?
+            .query_row([authenticated], |row| row.get::<_, i64>(0))
+            .map(|count| u64::try_from(count).unwrap_or(0))
+    };
+    Ok(OpenCounts { authenticated: count(true)?, anonymous: count(false)? })
+}
+
+pub(super) fn newest_open(
+    connection: &Connection,
+    tenant: &TenantId,
+    widget: &WidgetId,
+    identity: &Identity,
+) -> rusqlite::Result<Option<ConversationId>> {
+    connection
+        .prepare_cached(
+            "SELECT id FROM conversation WHERE open AND tenant = ?1 AND widget = ?2 AND issuer = ?3 \
+             AND subject = ?4 ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row(params![tenant.as_str(), widget.as_str(), &*identity.issuer, &*identity.subject], |row| {
+            row.get(0).map(ConversationId::from_bytes)
+        })
+        .optional()
+}

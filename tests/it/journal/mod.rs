@@ -1,0 +1,8 @@
+//! The journal's contract, on a real journal on a real disk.
+
+mod contract;
+mod failure;
+mod opening;
+mod projection;
+mod state;
+mod support;
