@@ -1,1 +1,74 @@
-//! The widgets' side.
+//! The widgets' side: one connection's story from the socket to the close frame.
+
+mod authenticate;
+mod connection;
+mod entrance;
+mod first_frame;
+mod replay;
+mod session;
+mod upgrade;
+mod websocket;
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::future::ready;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use tokio::net::TcpListener;
+
+use crate::clock::Clock;
+use crate::config::{Limits, Tenant};
+use crate::conversations::Conversations;
+use crate::domain::id::TenantId;
+use crate::journal::Journal;
+use crate::key_source::KeySource;
+use crate::lifecycle::Lifecycle;
+use crate::listener;
+use crate::metrics::Metrics;
+
+/// What every session needs, shared by all.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Whose websites they are.
+    pub tenants: BTreeMap<TenantId, Arc<Tenant>>,
+    /// The limits of the configuration.
+    pub limits: Limits,
+    /// How long the past of an expired token still opens an anonymous conversation.
+    pub resume_expired_for: Duration,
+    /// The tenants' keys.
+    pub keys: KeySource,
+    /// The conversations.
+    pub conversations: Conversations,
+    /// The journal, for replays.
+    pub journal: Journal,
+    /// The time.
+    pub clock: Clock,
+    /// The series.
+    pub metrics: Arc<Metrics>,
+    /// The drain and the stop.
+    pub lifecycle: Lifecycle,
+    /// Upgraded connections, for `limits.connections`.
+    pub connected: AtomicU32,
+}
+
+/// Serves the widgets until the process stops. While it drains, new upgrades are answered 503.
+pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener) {
+    let lifecycle = gateway.lifecycle.clone();
+    let service = |peer| {
+        let gateway = gateway.clone();
+        service_fn(move |request| ready(Ok::<_, Infallible>(upgrade::answer(&gateway, request, peer))))
+    };
+    listener::serve(listener, lifecycle, service).await;
+}
+
+/// The longest frame of a widget for a tenant, in bytes: room for the largest token and the fields beside it.
+fn frame_bytes(tenant: &Tenant) -> usize {
+    /// What a frame may hold besides a token.
+    const BESIDE_TOKEN: usize = 32_768;
+    /// The least that every widget may send.
+    const LEAST: usize = 98_304;
+    LEAST.max(tenant.policy.max_token_bytes + BESIDE_TOKEN)
+}

@@ -1,0 +1,201 @@
+//! One widget's connection with its clocks: what is queued for it, the heartbeat, the drain and the first frame's
+//! limit are served while the next frame is awaited.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, Sleep};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::conversations::{ConnectionState, Outgoing, Socket, SocketId, random};
+use crate::wire::{Close, ServerFrame};
+
+use super::Gateway;
+use super::websocket::{Received, WebSocket};
+
+/// Pings that may go unanswered; at the next one the connection is closed.
+const UNANSWERED_PINGS_MAX: u8 = 2;
+
+/// Why a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The gateway closes it.
+    Close(Close),
+    /// The widget closed it, with this code.
+    Closed(u16),
+    /// It is gone without a close frame.
+    Gone,
+}
+
+/// A connection and everything that may happen on it besides the widget's frames.
+#[derive(Debug)]
+pub(super) struct Connection {
+    gateway: Arc<Gateway>,
+    websocket: WebSocket,
+    outgoing: mpsc::Receiver<Outgoing>,
+    cut: oneshot::Receiver<Close>,
+    first_frame_by: Option<Instant>,
+    ping_at: Instant,
+    unanswered: u8,
+    leave_at: Option<Instant>,
+    alarm: Pin<Box<Sleep>>,
+}
+
+/// What interrupted the wait for a frame.
+enum Step {
+    Received(Received),
+    Outgoing(Option<Outgoing>),
+    Cut(Close),
+    Draining,
+    Alarm,
+}
+
+impl Connection {
+    /// A connection that has just been upgraded, and its end in a conversation.
+    pub(super) fn new(gateway: Arc<Gateway>, websocket: WebSocket) -> (Self, Socket) {
+        let (queue, outgoing) = mpsc::channel(gateway.limits.outgoing_queue);
+        let (cutter, cut) = oneshot::channel();
+        let state = Arc::new(ConnectionState::new(gateway.metrics.clone()));
+        let socket = Socket::new(SocketId::next(), queue, cutter, state);
+        let now = Instant::now();
+        let first_frame_by = now + gateway.limits.first_frame;
+        let ping_at = now + jittered(gateway.limits.ping);
+        let connection = Self {
+            gateway,
+            websocket,
+            outgoing,
+            cut,
+            first_frame_by: Some(first_frame_by),
+            ping_at,
+            unanswered: 0,
+            leave_at: None,
+            alarm: Box::pin(tokio::time::sleep_until(first_frame_by.min(ping_at))),
+        };
+        (connection, socket)
+    }
+
+    /// The widget's next text frame.
+    pub(super) async fn next_frame(&mut self) -> Result<Utf8Bytes, End> {
+        loop {
+            match self.step().await {
+                Step::Received(received) => {
+                    self.unanswered = 0;
+                    match received {
+                        Received::Text(text) => {
+                            self.first_frame_by = None;
+                            return Ok(text);
+                        }
+                        Received::Alive => {}
+                        Received::Closed(code) => return Err(End::Closed(code)),
+                        Received::Gone => return Err(End::Gone),
+                        Received::Fault(close) => return Err(End::Close(close)),
+                    }
+                }
+                Step::Outgoing(Some(Outgoing::Frame(frame))) => self.send(frame).await?,
+                Step::Outgoing(Some(Outgoing::Close(close))) | Step::Cut(close) => {
+                    return Err(End::Close(close));
+                }
+                // The conversation let go of the socket without a word.
+                Step::Outgoing(None) => return Err(End::Close(Close::Internal)),
+                Step::Draining => self.announce_drain().await?,
+                Step::Alarm => self.alarmed().await?,
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Step {
+        self.set_alarm();
+        let announced = self.leave_at.is_some();
+        tokio::select! {
+            biased;
+            Ok(close) = &mut self.cut, if !self.cut.is_terminated() => Step::Cut(close),
+            () = self.gateway.lifecycle.stopped() => Step::Cut(Close::Draining),
+            () = self.gateway.lifecycle.drained(), if !announced => Step::Draining,
+            () = &mut self.alarm => Step::Alarm,
+            outgoing = self.outgoing.recv() => Step::Outgoing(outgoing),
+            received = self.websocket.receive() => Step::Received(received),
+        }
+    }
+
+    /// The timer is touched only when another instant is the nearest: not for every frame.
+    fn set_alarm(&mut self) {
+        let nearest =
+            [self.first_frame_by, self.leave_at].into_iter().flatten().fold(self.ping_at, Instant::min);
+        if self.alarm.deadline() != nearest {
+            self.alarm.as_mut().reset(nearest);
+        }
+    }
+
+    async fn alarmed(&mut self) -> Result<(), End> {
+        let now = Instant::now();
+        if self.leave_at.is_some_and(|at| now >= at) {
+            return Err(End::Close(Close::Draining));
+        }
+        if self.first_frame_by.is_some_and(|by| now >= by) {
+            return Err(End::Close(Close::FirstFrameTimeout));
+        }
+        if now >= self.ping_at {
+            self.ping_at = now + jittered(self.gateway.limits.ping);
+            if self.unanswered >= UNANSWERED_PINGS_MAX {
+                return Err(End::Close(Close::NoPong));
+            }
+            self.unanswered += 1;
+            if !self.websocket.ping().await {
+                return Err(End::Gone);
+            }
+        }
+        Ok(())
+    }
+
+    /// Each socket gets its own wait, so that the widgets come back spread over the whole drain.
+    async fn announce_drain(&mut self) -> Result<(), End> {
+        let wait = self.gateway.limits.drain_for.mul_f64(unit_random());
+        self.leave_at = Some(Instant::now() + wait);
+        let reconnect_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        self.send(ServerFrame::Draining { reconnect_after_ms }.to_json().into()).await
+    }
+
+    /// Does what is due while a long replay keeps the connection from waiting for frames: announces the drain, and
+    /// leaves at its time. A widget that takes the replay needs no ping to prove that it lives.
+    pub(super) async fn attend(&mut self) -> Result<(), End> {
+        match self.leave_at {
+            Some(at) if Instant::now() >= at => Err(End::Close(Close::Draining)),
+            None if self.gateway.lifecycle.is_draining() => self.announce_drain().await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends a frame before all that is queued.
+    pub(super) async fn send(&mut self, frame: Utf8Bytes) -> Result<(), End> {
+        tokio::select! {
+            biased;
+            Ok(close) = &mut self.cut, if !self.cut.is_terminated() => Err(End::Close(close)),
+            () = self.gateway.lifecycle.stopped() => Err(End::Close(Close::Draining)),
+            sent = self.websocket.send(frame) => if sent { Ok(()) } else { Err(End::Close(Close::SlowConsumer)) },
+        }
+    }
+
+    /// Ends the connection; the code that it ended with.
+    pub(super) async fn finish(self, end: End) -> u16 {
+        match end {
+            End::Close(close) => {
+                self.websocket.close(close).await;
+                close.code()
+            }
+            End::Closed(code) => code,
+            End::Gone => 1006,
+        }
+    }
+}
+
+/// ± 10 %, so that sockets opened together aren't pinged together for ever.
+fn jittered(period: Duration) -> Duration {
+    period.mul_f64(0.9 + 0.2 * unit_random())
+}
+
+/// Uniform in 0 to 1.
+fn unit_random() -> f64 {
+    f64::from(u32::from_ne_bytes(random())) / f64::from(u32::MAX)
+}

@@ -1,0 +1,70 @@
+//! From an HTTP request to a WebSocket, or to a refusal that says why.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use hyper::{Request, Response};
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+
+use crate::wire::SUBPROTOCOL;
+
+use super::Gateway;
+use super::entrance::{Entrance, Permit, Refused, enter};
+use super::session::{Session, correlation_id, run};
+
+type Answer = Response<String>;
+
+/// `/chat/`, two ids of 63 bytes, and the `/` between them.
+const PATH_LOGGED_MAX: usize = 133;
+
+/// Answers one request of the public listener.
+pub(super) fn answer(gateway: &Arc<Gateway>, mut request: Request<Incoming>, peer: SocketAddr) -> Answer {
+    match enter(gateway, &request) {
+        Ok((entrance, permit)) => upgrade(gateway, &mut request, peer, entrance, permit),
+        Err(refused) => refuse(gateway, request.uri().path(), peer, refused),
+    }
+}
+
+fn refuse(gateway: &Gateway, path: &str, peer: SocketAddr, refused: Refused) -> Answer {
+    gateway.metrics.connection_refused(refused.code());
+    let correlation_id = correlation_id();
+    // What is longer than any widget's path may be a token that strayed into the URL.
+    let path = Some(path).filter(|path| path.len() <= PATH_LOGGED_MAX);
+    tracing::info!(%peer, path, code = refused.code(), correlation_id, "a connection was refused");
+    refused.response(&correlation_id)
+}
+
+fn upgrade(
+    gateway: &Arc<Gateway>,
+    request: &mut Request<Incoming>,
+    peer: SocketAddr,
+    entrance: Entrance,
+    permit: Permit,
+) -> Answer {
+    let Ok(mut response) = create_response_with_body(request, String::new) else {
+        return refuse(gateway, request.uri().path(), peer, Refused::NotAnUpgrade);
+    };
+    if offers_subprotocol(request) {
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    }
+    let upgrade = hyper::upgrade::on(request);
+    let session = Session::new(gateway.clone(), entrance);
+    gateway.lifecycle.spawn(async move {
+        // An error means that the client left between its request and our answer.
+        if let Ok(upgraded) = upgrade.await {
+            run(session, upgraded).await;
+        }
+        drop(permit);
+    });
+    response
+}
+
+fn offers_subprotocol(request: &Request<Incoming>) -> bool {
+    let offers = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    offers
+        .filter_map(|offer| offer.to_str().ok())
+        .flat_map(|offer| offer.split(','))
+        .any(|one| one.trim() == SUBPROTOCOL)
+}
