@@ -1,1 +1,155 @@
-//! The routing engines' side.
+//! The routing engines' side: HTTP and JSON for the programs that read events and act on conversations.
+//!
+//! Every handler goes the same way: who asks and may they (`auth`), about what, what exactly (`query`, `body`), do it,
+//! answer. What goes wrong on the way is a `problem`.
+
+mod auth;
+mod body;
+mod commands;
+mod conversations;
+mod events;
+mod problem;
+mod query;
+mod reader;
+mod summary;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+use axum::http::{HeaderValue, header};
+use axum::middleware::map_response;
+use axum::response::Response;
+use axum::routing::{get, post, put};
+
+use crate::clock::Clock;
+use crate::config::{Client, Tenant};
+use crate::conversations::{Conversations, Live};
+use crate::domain::conversation::Status;
+use crate::domain::id::{ConversationId, TenantId};
+use crate::journal::Journal;
+use crate::journal::projection::Projection;
+use crate::lifecycle::Lifecycle;
+use crate::metrics::Metrics;
+
+use auth::Clients;
+use problem::{Code, Problem};
+
+/// What the consumer listener works with.
+#[derive(Debug)]
+pub struct ConsumerState {
+    /// The programs that may call.
+    pub clients: Vec<Client>,
+    /// The tenants that can be asked for by name.
+    pub tenants: BTreeMap<TenantId, Arc<Tenant>>,
+    /// The conversations.
+    pub conversations: Conversations,
+    /// The journal, for events.
+    pub journal: Journal,
+    /// The projection, for lists.
+    pub projection: Projection,
+    /// The time.
+    pub clock: Clock,
+    /// The series.
+    pub metrics: Arc<Metrics>,
+    /// The stop, which ends the streams. They go on through a drain, for the conversations do.
+    pub lifecycle: Lifecycle,
+    /// Characters (Unicode scalar values) of one message.
+    pub message_characters: usize,
+}
+
+/// The same as the handlers share it.
+#[derive(Debug)]
+struct Shared {
+    clients: Clients,
+    tenants: BTreeMap<TenantId, Arc<Tenant>>,
+    conversations: Conversations,
+    journal: Journal,
+    projection: Projection,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    lifecycle: Lifecycle,
+    message_characters: usize,
+}
+
+/// The conversation in a path, whatever stands there.
+type ConversationPath = Result<Path<String>, PathRejection>;
+
+/// The routes of the consumer listener.
+pub fn router(state: ConsumerState) -> Router {
+    let shared = Shared {
+        clients: Clients::new(state.clients),
+        tenants: state.tenants,
+        conversations: state.conversations,
+        journal: state.journal,
+        projection: state.projection,
+        clock: state.clock,
+        metrics: state.metrics,
+        lifecycle: state.lifecycle,
+        message_characters: state.message_characters,
+    };
+    Router::new()
+        .route("/v1/events", get(events::stream))
+        .route("/v1/conversations", get(conversations::list))
+        .route("/v1/conversations/{id}", get(conversations::summary))
+        .route("/v1/conversations/{id}/events", get(conversations::journal))
+        .route("/v1/conversations/{id}/messages", post(commands::message))
+        .route("/v1/conversations/{id}/assignment", put(commands::assign))
+        .route("/v1/conversations/{id}/end", post(commands::end))
+        .fallback(async || {
+            Problem::new(Code::NotFound, "There is nothing at this path; see the consumer API.")
+        })
+        .method_not_allowed_fallback(wrong_method)
+        .layer(map_response(personal))
+        .with_state(Arc::new(shared))
+}
+
+async fn wrong_method() -> Problem {
+    Problem::new(
+        Code::MethodNotAllowed,
+        "This path does not take the method; the header Allow lists what it takes.",
+    )
+}
+
+/// What is answered is about people: no cache keeps it.
+async fn personal(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+impl Shared {
+    /// The conversation that a client asks for by its id: one that isn't, and one that is not the client's, are
+    /// answered alike.
+    async fn conversation(&self, client: &Client, path: ConversationPath) -> Result<Arc<Live>, Problem> {
+        let id = conversation_id(path)?;
+        let live = self.conversations.get(id);
+        let found = live.lock().await?.is_some_and(|locked| {
+            let conversation = locked.conversation();
+            *conversation.status() != Status::Unborn && client.tenants.admit(&conversation.place().tenant)
+        });
+        if found { Ok(live) } else { Err(Problem::unknown_conversation()) }
+    }
+
+    /// A tenant that a client asks for by its name.
+    fn tenant(&self, client: &Client, name: &str) -> Result<TenantId, Problem> {
+        let named = name
+            .parse()
+            .ok()
+            .filter(|tenant| client.tenants.admit(tenant) && self.tenants.contains_key(tenant));
+        named.ok_or_else(|| {
+            Problem::new(
+                Code::TenantForbidden,
+                "The tenant is not among this client's: correct its name, or have the operator add it to the \
+                 client's tenants.",
+            )
+        })
+    }
+}
+
+fn conversation_id(path: ConversationPath) -> Result<ConversationId, Problem> {
+    path.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(Problem::unknown_conversation)
+}

@@ -1,0 +1,174 @@
+//! What consumers do to a conversation: say something, put it somewhere, end it.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::config::Scope;
+use crate::conversations::{CommandError, Live};
+use crate::domain::conversation::{
+    Assign, Author, EndedBy, Event, InvalidTransition, MESSAGE_ID_CHARACTERS_MAX, MessageId, MessageText,
+    NewMessage, Role, TextRefused,
+};
+use crate::domain::id::ClientId;
+use crate::journal::Record;
+use crate::wire::Rfc3339;
+
+use super::body::{self, Members};
+use super::problem::Problem;
+use super::{ConversationPath, Shared};
+
+/// Characters of a name, a queue or an agent.
+const LABEL_CHARACTERS_MAX: usize = 100;
+/// Characters of the reason for an end.
+const REASON_CHARACTERS_MAX: usize = 200;
+
+/// `POST /v1/conversations/{id}/messages`
+pub(super) async fn message(
+    State(shared): State<Arc<Shared>>,
+    path: ConversationPath,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let client = shared.clients.authorise(&headers, Scope::ConversationsWrite)?;
+    let live = shared.conversation(client, path).await?;
+    let body = body::read(&headers, body).await?;
+    let message = read_message(&body, &client.id, shared.message_characters)?;
+    match execute(&shared, live, Event::Message(message)).await {
+        Ok(record) => {
+            let last = record.as_deref().and_then(|record| record.entries().last());
+            let last = last.ok_or_else(|| Problem::internal("a message that was taken made no entry"))?;
+            Ok(stored(last.sequence.get(), Rfc3339(last.at)))
+        }
+        Err(Failed::Command(CommandError::Refused(InvalidTransition::AlreadyStored { sequence, at }))) => {
+            Ok(stored(sequence.get(), Rfc3339(at)))
+        }
+        Err(failed) => Err(failed.into()),
+    }
+}
+
+/// `PUT /v1/conversations/{id}/assignment`
+pub(super) async fn assign(
+    State(shared): State<Arc<Shared>>,
+    path: ConversationPath,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Problem> {
+    let client = shared.clients.authorise(&headers, Scope::ConversationsWrite)?;
+    let live = shared.conversation(client, path).await?;
+    let assign = read_assignment(&body::read(&headers, body).await?)?;
+    execute(&shared, live, Event::Assign(assign)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /v1/conversations/{id}/end`
+pub(super) async fn end(
+    State(shared): State<Arc<Shared>>,
+    path: ConversationPath,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Problem> {
+    let client = shared.clients.authorise(&headers, Scope::ConversationsWrite)?;
+    let live = shared.conversation(client, path).await?;
+    let reason = read_reason(&body::read(&headers, body).await?)?;
+    execute(&shared, live, Event::End { by: EndedBy::Agent, reason }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Why a command did nothing.
+enum Failed {
+    Command(CommandError),
+    Panicked,
+}
+
+impl From<Failed> for Problem {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Command(error) => error.into(),
+            Failed::Panicked => Self::internal("a command panicked"),
+        }
+    }
+}
+
+/// Runs a command to its end, whether or not the caller waits for it: one that is dropped half way could be stored
+/// and never told.
+async fn execute(shared: &Shared, live: Arc<Live>, event: Event) -> Result<Option<Arc<Record>>, Failed> {
+    let command = shared.lifecycle.spawn(async move {
+        match live.lock().await? {
+            Some(mut locked) => locked.execute(&event, None).await,
+            None => Err(CommandError::Refused(InvalidTransition::NotStarted)),
+        }
+    });
+    command.await.map_err(|_| Failed::Panicked)?.map_err(Failed::Command)
+}
+
+#[derive(Serialize)]
+struct Stored {
+    sequence: u64,
+    at: Rfc3339,
+}
+
+fn stored(sequence: u64, at: Rfc3339) -> Response {
+    let body = serde_json::to_string(&Stored { sequence, at }).expect("the answer has string keys");
+    (StatusCode::CREATED, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+fn read_message(body: &Bytes, client: &ClientId, characters_max: usize) -> Result<NewMessage, Problem> {
+    let mut members = Members::parse(body, &["text", "id", "name", "from"])?;
+    let id = members.required("id").and_then(|id| {
+        let id = MessageId::new(&id);
+        if id.is_none() {
+            members.fault(format!("id must have 1 to {MESSAGE_ID_CHARACTERS_MAX} characters"));
+        }
+        id
+    });
+    let text = members.required("text").and_then(|text| match MessageText::new(&text, characters_max) {
+        Ok(text) => Some(text),
+        Err(TextRefused::Blank) => {
+            members.fault("text must say something, not only blanks");
+            None
+        }
+        Err(TextRefused::TooLong { characters }) => {
+            members
+                .fault(format!("text has {characters} characters, and at most {characters_max} are taken"));
+            None
+        }
+    });
+    let name = members.label("name", 1..=LABEL_CHARACTERS_MAX);
+    let role = match members.string("from").as_deref() {
+        None | Some("agent") => Role::Agent,
+        Some("bot") => Role::Bot,
+        Some("system") => Role::System,
+        Some(other) => {
+            let why = if other == "customer" { "; only a widget speaks as the customer" } else { "" };
+            members.fault(format!("from must be agent, bot or system{why}"));
+            Role::Agent
+        }
+    };
+    let (Some(id), Some(text)) = (id, text) else { return Err(members.refused()) };
+    members.finish()?;
+    let author = Author::consumer(client.clone(), role);
+    Ok(NewMessage { author, id, text, name, must_be_authenticated: false })
+}
+
+fn read_assignment(body: &Bytes) -> Result<Assign, Problem> {
+    let mut members = Members::parse(body, &["queue", "agent"])?;
+    if members.is_empty() {
+        members.fault("queue or agent must be there, or both");
+    }
+    let queue = members.label("queue", 1..=LABEL_CHARACTERS_MAX).map(Into::into);
+    let agent = members.label("agent", 1..=LABEL_CHARACTERS_MAX);
+    members.finish()?;
+    Ok(Assign { queue, agent })
+}
+
+fn read_reason(body: &Bytes) -> Result<Option<String>, Problem> {
+    let mut members = Members::parse(body, &["reason"])?;
+    let reason = members.label("reason", 1..=REASON_CHARACTERS_MAX);
+    members.finish()?;
+    Ok(reason)
+}
