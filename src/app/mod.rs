@@ -1,0 +1,278 @@
+//! The composition root: the only place that names the concrete parts together.
+
+mod documents;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::config::{Config, KeysConfig, Limits};
+use crate::consumer::{self, ConsumerState};
+use crate::conversations::{Conversations, Expiry};
+use crate::gateway::{self, Gateway};
+use crate::journal::projection::Projection;
+use crate::journal::{Journal, OpenError};
+use crate::key_source::cache::Freshness;
+use crate::key_source::fetch::{FetchSettings, FetcherError, HttpFetcher};
+use crate::key_source::guard::{GuardSettings, PlainHttp, SettingNames};
+use crate::key_source::jitter::Jitter;
+use crate::key_source::{KeySource, Setup, TenantKeys};
+use crate::lifecycle::Lifecycle;
+use crate::listener;
+use crate::metrics::Metrics;
+use crate::ops::{self, OpsState, Readiness};
+
+use documents::JournalDocuments;
+
+/// How often the gauges that are counted, not stepped, are read anew.
+const GAUGES_EVERY: Duration = Duration::from_secs(5);
+/// Beyond the drain itself: the widgets' answers to the close, and requests in flight.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// What keeps a gateway from starting.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A listener's address can't be had.
+    #[error("[listen] {listener} = \"{address}\" can't be listened on: {source}")]
+    Listen {
+        /// Which listener.
+        listener: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The journal can't be opened.
+    #[error(transparent)]
+    Journal(#[from] OpenError),
+    /// The client for key endpoints can't be made.
+    #[error(transparent)]
+    Fetcher(#[from] FetcherError),
+}
+
+/// Where a running gateway listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// Widgets.
+    pub public: SocketAddr,
+    /// Consumers.
+    pub consumer: SocketAddr,
+    /// Operators.
+    pub ops: SocketAddr,
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct App {
+    addresses: Addresses,
+    gateway: Arc<Gateway>,
+    projection: Projection,
+}
+
+/// How a gateway ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// As asked.
+    Drained,
+    /// Because nothing could be stored or told any more.
+    Failed,
+}
+
+struct Listeners {
+    public: TcpListener,
+    consumer: TcpListener,
+    ops: TcpListener,
+}
+
+impl App {
+    /// Binds the listeners, opens the journal and starts everything. It is ready once the projection has caught up.
+    ///
+    /// # Errors
+    /// What keeps it from starting.
+    pub async fn start(config: Config, lifecycle: Lifecycle) -> Result<Self, StartError> {
+        let (listeners, addresses) = bind(&config).await?;
+        let (metrics, clock) = (Arc::new(Metrics::new()), Clock::system());
+        let journal = Journal::open(&config.journal.path, metrics.clone())?;
+        let projection = Projection::start(&journal, &lifecycle)?;
+        let conversations = Conversations::new(journal.clone(), clock, metrics.clone());
+        let keys = key_source(&config, &journal, clock, &metrics, &lifecycle)?;
+        let (started, started_seen) = watch::channel(false);
+        let (journal_writable, projection_writable) =
+            (journal.writable_changes(), projection.writable_changes());
+        let readiness =
+            Readiness::new(lifecycle.clone(), started_seen, journal_writable, projection_writable);
+        let gateway = Arc::new(Gateway {
+            tenants: config.tenants.clone(),
+            limits: config.limits.clone(),
+            resume_expired_for: config.conversations.resume_expired_for,
+            keys,
+            conversations: conversations.clone(),
+            journal: journal.clone(),
+            clock,
+            metrics: metrics.clone(),
+            lifecycle: lifecycle.clone(),
+            connected: AtomicU32::new(0),
+        });
+        let consumers = ConsumerState {
+            clients: config.clients,
+            tenants: config.tenants,
+            message_characters: config.limits.message_characters,
+            conversations: conversations.clone(),
+            journal: journal.clone(),
+            projection: projection.clone(),
+            clock,
+            metrics: metrics.clone(),
+            lifecycle: lifecycle.clone(),
+        };
+        let expiry = Expiry {
+            conversations,
+            projection: projection.clone(),
+            journal: journal.clone(),
+            clock,
+            lifecycle: lifecycle.clone(),
+        };
+        let consumer = TowerToHyperService::new(consumer::router(consumers));
+        let ops = TowerToHyperService::new(ops::router(OpsState { readiness, metrics: metrics.clone() }));
+        lifecycle.spawn(listener::serve(listeners.ops, lifecycle.clone(), move |_| ops.clone()));
+        // What ran out while no process was up ends before anybody is let in.
+        if projection.caught_up(journal.latest()).await.is_ok() {
+            expiry.downgrade_due().await;
+            started.send_replace(true);
+        }
+        lifecycle.spawn(expiry.run());
+        lifecycle.spawn(listener::serve(listeners.consumer, lifecycle.clone(), move |_| consumer.clone()));
+        lifecycle.spawn(gateway::serve(gateway.clone(), listeners.public));
+        lifecycle.spawn(count_conversations(projection.clone(), metrics, lifecycle.clone(), started));
+        Ok(Self { addresses, gateway, projection })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Serves until the drain is asked for and done, or until nothing can be stored any more.
+    pub async fn finish(self) -> Ended {
+        let Self { gateway, projection, .. } = self;
+        let lifecycle = &gateway.lifecycle;
+        let ended = tokio::select! {
+            () = lifecycle.drained() => Ended::Drained,
+            () = gateway.journal.failed() => Ended::Failed,
+            () = projection.failed() => Ended::Failed,
+        };
+        if ended == Ended::Failed {
+            tracing::error!("the journal can't go on, and usher doesn't go on without one");
+        } else {
+            gateway.metrics.draining.set(1);
+            tokio::select! {
+                () = drained(&gateway) => {}
+                () = gateway.journal.failed() => {}
+                () = lifecycle.stopped() => {}
+            }
+        }
+        lifecycle.stop();
+        if tokio::time::timeout(STOP_GRACE, lifecycle.finished()).await.is_err() {
+            tracing::warn!("some connections did not end in time, and are dropped");
+        }
+        gateway.journal.close().await;
+        ended
+    }
+}
+
+/// Completes when the last widget has left, or the drain's time is up.
+async fn drained(gateway: &Gateway) {
+    const LOOK_EVERY: Duration = Duration::from_millis(20);
+    let Limits { drain_for, .. } = gateway.limits;
+    let all_gone = async {
+        while gateway.connected.load(Ordering::Relaxed) > 0 {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    // At the end of that time the last widgets are just being closed: the stop waits for them.
+    let _ = tokio::time::timeout(drain_for, all_gone).await;
+}
+
+async fn bind(config: &Config) -> Result<(Listeners, Addresses), StartError> {
+    let listen = &config.listen;
+    let (public, public_at) = bind_one("public", listen.public).await?;
+    let (consumer, consumer_at) = bind_one("consumer", listen.consumer).await?;
+    let (ops, ops_at) = bind_one("ops", listen.ops).await?;
+    let addresses = Addresses { public: public_at, consumer: consumer_at, ops: ops_at };
+    Ok((Listeners { public, consumer, ops }, addresses))
+}
+
+async fn bind_one(
+    listener: &'static str,
+    address: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { listener, address, source };
+    let bound = TcpListener::bind(address).await.map_err(failed)?;
+    let address = bound.local_addr().map_err(failed)?;
+    Ok((bound, address))
+}
+
+/// The settings of the key fetch, from the configuration's `[keys]`.
+#[must_use]
+pub fn fetch_settings(keys: &KeysConfig) -> FetchSettings {
+    FetchSettings {
+        guard: GuardSettings {
+            allow_networks: keys.allow_networks.clone(),
+            plain_http: PlainHttp::Hosts(keys.allow_http_hosts.clone()),
+            names: SettingNames::KEYS,
+        },
+        redirects: keys.redirects,
+        ..FetchSettings::default()
+    }
+}
+
+fn key_source(
+    config: &Config,
+    journal: &Journal,
+    clock: Clock,
+    metrics: &Arc<Metrics>,
+    lifecycle: &Lifecycle,
+) -> Result<KeySource, StartError> {
+    let tenants = config.tenants.values().filter_map(|tenant| {
+        let url = tenant.public_key_url.clone()?;
+        Some(TenantKeys { tenant: tenant.id.clone(), url, max_key_bits: tenant.policy.max_key_bits })
+    });
+    Ok(KeySource::start(Setup {
+        tenants: tenants.collect(),
+        freshness: Freshness { fresh_for: config.keys.fresh_for, stale_for: config.keys.stale_for },
+        fetcher: Arc::new(HttpFetcher::new(&fetch_settings(&config.keys))?),
+        store: Arc::new(JournalDocuments::new(journal.clone())),
+        clock,
+        jitter: Jitter::random(),
+        metrics: metrics.clone(),
+        lifecycle: lifecycle.clone(),
+    }))
+}
+
+/// `started` is kept here: a node whose start was cut short stays unready.
+async fn count_conversations(
+    projection: Projection,
+    metrics: Arc<Metrics>,
+    lifecycle: Lifecycle,
+    started: watch::Sender<bool>,
+) {
+    while !lifecycle.is_stopping() {
+        if let Ok(counts) = projection.open_counts().await {
+            for (authenticated, count) in [(true, counts.authenticated), (false, counts.anonymous)] {
+                metrics.conversations_open(authenticated).set(i64::try_from(count).unwrap_or(i64::MAX));
+            }
+        }
+        tokio::select! {
+            () = lifecycle.stopped() => break,
+            () = tokio::time::sleep(GAUGES_EVERY) => {}
+        }
+    }
+    drop(started);
+}
