@@ -1,1 +1,163 @@
-//! The command line.
+//! The command line: what usher can be asked to do, and the exit code that answers.
+
+pub mod check;
+pub mod demo;
+pub mod keys;
+mod online;
+pub mod schema;
+pub mod serve;
+mod source;
+pub mod token;
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::ProcessVars;
+use crate::telemetry;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// As asked.
+    Done,
+    /// A refusal or a fault was found.
+    Found,
+    /// The command line makes no sense.
+    Usage,
+    /// The configuration can't be used.
+    Unusable,
+    /// A fault of usher itself.
+    Internal,
+}
+
+impl Exit {
+    /// The process's exit code.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Found => 1,
+            Self::Usage => 2,
+            Self::Unusable => 64,
+            Self::Internal => 70,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.code().into()
+    }
+}
+
+/// The authenticated front door for website chat.
+#[derive(Debug, Parser)]
+#[command(name = "usher", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Try everything on this machine: a shop with a chat, a gateway, and an agent's console. Nothing to configure.
+    Demo(demo::DemoArgs),
+    /// Serve widgets, consumers and operators until asked to stop.
+    Serve(serve::ServeArgs),
+    /// Read and validate the configuration, and print every fault with its file, line and remedy.
+    ///
+    /// Exit code 0 without a fault, 1 with one, 64 where the configuration is right but needs a part that this build
+    /// doesn't have. Every setting can be replaced by an environment variable: USHER_ and the setting's path in
+    /// capitals, as in `USHER_LIMITS_DRAIN_FOR` or `USHER_TENANTS_CONTOSO_AUTHENTICATION_ISSUERS`.
+    Check(check::CheckArgs),
+    /// About tokens: verify one, or mint one to try things with.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// About key documents.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// About the configuration's form.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenCommand {
+    /// The verdict that the gateway would give on a token, step by step.
+    ///
+    /// Exit code 0 where it is accepted, 1 where it is refused.
+    Verify(token::VerifyArgs),
+    /// Sign a token to try things with.
+    Mint(token::MintArgs),
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysCommand {
+    /// What form a key document has, its keys, and each entry that can't be used with why.
+    ///
+    /// Exit code 0 where the gateway would take the document, 1 where it would not.
+    Inspect(keys::InspectArgs),
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print the JSON Schema of the configuration.
+    Schema(schema::SchemaArgs),
+}
+
+/// Runs the command line `args`, the program's name first.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are errors to clap, and go to standard output with 0. Where even this can't be
+            // written, nobody is there to be told.
+            let _ = error.print();
+            return if error.exit_code() == 0 { Exit::Done } else { Exit::Usage };
+        }
+    };
+    let vars = ProcessVars::read();
+    telemetry::init(&vars);
+    let mut out = io::stdout().lock();
+    let done = match &cli.command {
+        Command::Demo(args) => demo::run(args, &mut out),
+        Command::Serve(args) => serve::run(args, &vars, &mut out),
+        Command::Check(args) => check::run(args, &vars, online::fetch_keys, &mut out),
+        Command::Token(TokenCommand::Verify(args)) => {
+            token::verify(args, io::stdin(), &mut out, &mut io::stderr())
+        }
+        Command::Token(TokenCommand::Mint(args)) => token::mint(args, &mut out, &mut io::stderr()),
+        Command::Keys(KeysCommand::Inspect(args)) => keys::inspect(args, &mut out, &mut io::stderr()),
+        Command::Config(ConfigCommand::Schema(args)) => schema::run(args, &mut out),
+    };
+    match done.and_then(|exit| out.flush().map(|()| exit)) {
+        Ok(exit) => exit,
+        // The reader of the output has left, as `head` does: nothing of ours is wrong.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "usher: the output can't be written: {error}");
+            Exit::Internal
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_unknown_command_is_a_fault_of_usage() {
+        let refused = Cli::try_parse_from(["usher", "guard"]).unwrap_err();
+        assert_eq!(refused.exit_code(), i32::from(Exit::Usage.code()));
+    }
+}

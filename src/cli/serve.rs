@@ -1,0 +1,56 @@
+//! `usher serve`: the gateway.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::app::{App, Ended};
+use crate::config::{Config, Vars};
+use crate::lifecycle::Lifecycle;
+
+use super::Exit;
+use super::check::load_or_report;
+
+/// What `usher serve` is asked.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The configuration's file.
+    #[arg(long, value_name = "FILE", default_value = "usher.toml")]
+    pub config: PathBuf,
+}
+
+/// Serves until it is asked to stop, or can't go on.
+///
+/// # Errors
+///
+/// Where `out` can't be written, or the runtime can't be made.
+pub fn run(args: &ServeArgs, vars: &dyn Vars, out: &mut impl Write) -> io::Result<Exit> {
+    let config = match load_or_report(&args.config, vars, &mut io::stderr()) {
+        Ok(config) => config,
+        Err(exit) => return Ok(exit),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(config, out))
+}
+
+async fn serve(config: Config, out: &mut impl Write) -> io::Result<Exit> {
+    let lifecycle = Lifecycle::new();
+    lifecycle.obey_signals()?;
+    let app = match App::start(config, lifecycle).await {
+        Ok(app) => app,
+        Err(error) => {
+            writeln!(io::stderr(), "usher: {error}")?;
+            return Ok(Exit::Found);
+        }
+    };
+    let at = app.addresses();
+    tracing::info!(public = %at.public, consumer = %at.consumer, ops = %at.ops, "serving");
+    // Whoever starts usher with port 0 reads here which ports it got.
+    writeln!(out, "public {}\nconsumer {}\nops {}", at.public, at.consumer, at.ops)?;
+    out.flush()?;
+    Ok(match app.finish().await {
+        Ended::Drained => Exit::Done,
+        Ended::Failed => Exit::Internal,
+    })
+}
