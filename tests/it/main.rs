@@ -3,8 +3,44 @@
 //! Always built with `cfg(test)`; that each module says so tells clippy that helpers may `unwrap` and print, too.
 
 #[cfg(test)]
+mod both_sides;
+#[cfg(test)]
+mod bounds;
+#[cfg(test)]
+mod config;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod downgrade;
+#[cfg(test)]
+mod drain;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod journal;
+#[cfg(test)]
+mod key_source;
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
+mod message;
+#[cfg(test)]
+mod mint;
+#[cfg(test)]
+mod opening;
+#[cfg(test)]
+mod operations;
+#[cfg(test)]
+mod resume;
+#[cfg(test)]
+mod start;
+#[cfg(test)]
+mod storage;
+#[cfg(test)]
+mod support;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]
 mod vectors;
+#[cfg(test)]
+mod verdict;

@@ -1,0 +1,140 @@
+//! A gateway's configuration on disk.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use tempfile::TempDir;
+
+/// The page that the widgets stand on.
+pub(crate) const ORIGIN: &str = "https://www.contoso.com";
+/// The API key of a client that may do everything.
+pub(crate) const ROUTER: &str = "router.5up3r-s3cr3t-of-the-router";
+/// The API key of a client that sees the tenant `fabrikam` alone.
+pub(crate) const FABRIKAMS: &str = "fabrikams.5up3r-s3cr3t-of-fabrikam";
+/// The API key of a client that may read and not write.
+pub(crate) const READER: &str = "reader.5up3r-s3cr3t-of-the-reader";
+
+/// The widgets that each tenant has, one for each way to be set.
+const WIDGETS: &str = r#"
+[widgets.web]
+authentication = "optional"
+allowed_origins = ["https://www.contoso.com"]
+[widgets.second]
+authentication = "optional"
+allowed_origins = ["https://www.contoso.com"]
+[widgets.strict]
+authentication = "required"
+allowed_origins = ["https://www.contoso.com"]
+[widgets.open]
+authentication = "off"
+allowed_origins = ["https://www.contoso.com"]
+[widgets.lenient]
+authentication = "optional"
+invalid_token = "anonymous"
+allowed_origins = ["https://www.contoso.com"]
+[widgets.guarded]
+authentication = "optional"
+allowed_origins = ["https://www.contoso.com"]
+require_origin = true
+[widgets.anywhere]
+authentication = "optional"
+allowed_origins = ["*"]
+[widgets.nowhere]
+authentication = "optional"
+allowed_origins = []
+"#;
+
+/// A folder with a configuration and a journal, which goes away with it.
+pub(crate) struct Setup {
+    folder: TempDir,
+    limits: String,
+    tenants: Vec<(&'static str, String)>,
+}
+
+impl Setup {
+    /// Without rate limits, so that a test meets those that it asks for.
+    pub(crate) fn new() -> Self {
+        let limits = ["connections", "connections_per_address", "connects_per_address_per_second"]
+            .into_iter()
+            .chain(["starts_per_address_per_minute", "authentications_per_minute"])
+            .chain(["messages_per_minute", "frames_per_minute"]);
+        let limits: Vec<_> = limits.map(|limit| format!("{limit} = 0\n")).collect();
+        Self { folder: tempfile::tempdir().unwrap(), limits: limits.concat(), tenants: Vec::new() }
+    }
+
+    /// With this line in `[limits]` instead of any that sets the same.
+    pub(crate) fn limit(mut self, line: &str) -> Self {
+        let name = line.split('=').next().unwrap();
+        let others = self.limits.lines().filter(|other| other.split('=').next() != Some(name));
+        self.limits = others.chain([line, ""]).collect::<Vec<_>>().join("\n");
+        self
+    }
+
+    /// With a tenant that has every kind of widget and its keys there.
+    pub(crate) fn tenant(self, id: &'static str, public_key_url: &str) -> Self {
+        let authentication = format!("[authentication]\npublic_key_url = \"{public_key_url}\"\n");
+        let variables = "[context.variables]\nmsdyn_cartvalue = \"number\"\n\
+            portalcontactid = { type = \"text\", signed = true }\n";
+        let queues = "[[queue]]\nname = \"general\"\n[[queue]]\nname = \"vip\"\n";
+        self.tenant_file(id, format!("{authentication}{variables}{WIDGETS}{queues}"))
+    }
+
+    /// With a tenant whose file is this.
+    pub(crate) fn tenant_file(mut self, id: &'static str, text: String) -> Self {
+        self.tenants.push((id, text));
+        self
+    }
+
+    /// Writes the files; the path of `usher.toml`.
+    pub(crate) fn write(&self) -> PathBuf {
+        fs::create_dir_all(self.path().join("tenants")).unwrap();
+        for (id, text) in &self.tenants {
+            fs::write(self.path().join(format!("tenants/{id}.toml")), text).unwrap();
+        }
+        let main = self.path().join("usher.toml");
+        fs::write(&main, self.main()).unwrap();
+        main
+    }
+
+    fn main(&self) -> String {
+        let clients = client(ROUTER, r#"["*"]"#, r#"["*"]"#)
+            + &client(FABRIKAMS, r#"["*"]"#, r#"["fabrikam"]"#)
+            + &client(READER, r#"["conversations:read", "events:read"]"#, r#"["*"]"#);
+        format!(
+            r#"
+[listen]
+public = "127.0.0.1:0"
+consumer = "127.0.0.1:0"
+ops = "127.0.0.1:0"
+[journal]
+path = "data/usher.db"
+[keys]
+allow_http_hosts = ["127.0.0.1"]
+allow_networks = ["127.0.0.0/8"]
+[limits]
+{limits}{clients}"#,
+            limits = self.limits,
+        )
+    }
+
+    /// Where it all lies.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The journal's file.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.path().join("data/usher.db")
+    }
+}
+
+fn client(key: &str, scopes: &str, tenants: &str) -> String {
+    let (id, secret) = key.split_once('.').unwrap();
+    let hash = digest(&SHA256, secret.as_bytes());
+    let hash: Vec<_> = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hash.concat();
+    format!(
+        "[[client]]\nid = \"{id}\"\nsecret_sha256 = [\"{hash}\"]\nscopes = {scopes}\ntenants = {tenants}\n"
+    )
+}
