@@ -1,5 +1,7 @@
 //! Who listens to a conversation, and what each socket gets of an entry.
 
+use std::cell::LazyCell;
+
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::domain::conversation::{Author, Entry, Fact, Message};
@@ -55,13 +57,15 @@ impl Audience {
         if let (Fact::Authenticated(_), Some(token)) = (&entry.fact, fresh_token) {
             self.first_sign_in(entry, from, token);
         } else if !self.0.is_empty() {
-            let frame = replayed_frame(entry).map(|frame| Utf8Bytes::from(frame.to_json()));
-            let accepted = accepted_frame(entry);
-            self.send(|socket| match (&accepted, &frame) {
-                _ if socket.live_after.is_some_and(|seen| entry.sequence <= seen) => None,
-                _ if socket.behind && !matches!(entry.fact, Fact::Ended(_)) => None,
-                (Some(accepted), _) if Some(socket.id) == from => Some(accepted.clone()),
-                (_, frame) => frame.clone(),
+            // Most often only the sender listens: then the frame that the others would get is never written.
+            let frame = LazyCell::new(|| replayed_frame(entry).map(|frame| Utf8Bytes::from(frame.to_json())));
+            self.send(|socket| {
+                let has_seen = socket.live_after.is_some_and(|seen| entry.sequence <= seen);
+                if has_seen || (socket.behind && !matches!(entry.fact, Fact::Ended(_))) {
+                    return None;
+                }
+                let accepted = if Some(socket.id) == from { accepted_frame(entry) } else { None };
+                accepted.or_else(|| LazyCell::force(&frame).clone())
             });
         }
         if matches!(entry.fact, Fact::Ended(_)) {

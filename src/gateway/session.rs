@@ -51,12 +51,6 @@ pub(super) struct Refused {
     violation: bool,
 }
 
-impl Session {
-    pub(super) const fn new(gateway: Arc<Gateway>, entrance: Entrance) -> Self {
-        Self { gateway, entrance, socket: None, member: None, violations: 0 }
-    }
-}
-
 /// Serves a connection until its end. A panic ends this session alone, and is counted.
 pub(super) async fn run(session: Session, upgraded: Upgraded) {
     let gateway = session.gateway.clone();
@@ -82,9 +76,12 @@ async fn live_through(mut session: Session, upgraded: Upgraded) -> u16 {
 }
 
 impl Session {
+    pub(super) const fn new(gateway: Arc<Gateway>, entrance: Entrance) -> Self {
+        Self { gateway, entrance, socket: None, member: None, violations: 0 }
+    }
+
     async fn converse(&mut self, connection: &mut Connection) -> Result<Infallible, End> {
         let member = self.join(connection).await?;
-        let member = self.member.insert(member).clone();
         loop {
             let frame = connection.next_frame().await?;
             let served = match ClientFrame::parse(&frame) {
@@ -121,18 +118,17 @@ impl Session {
             },
         };
         let about = match &event {
-            Event::Message(message) => message.id.as_str().to_owned(),
-            _ => kind.to_owned(),
+            Event::Message(message) => message.id.as_str(),
+            _ => kind,
         };
         match self.execute(member, &event).await {
             Ok(()) => Ok(Ok(())),
             Err(CommandError::Refused(InvalidTransition::AlreadyStored { sequence, at })) => {
-                let accepted =
-                    ServerFrame::Accepted { id: &about, sequence: sequence.get(), at: Rfc3339(at) };
+                let accepted = ServerFrame::Accepted { id: about, sequence: sequence.get(), at: Rfc3339(at) };
                 connection.send(accepted.to_json().into()).await?;
                 Ok(Ok(()))
             }
-            Err(error) => Ok(Err(Refused::command(error, &about))),
+            Err(error) => Ok(Err(Refused::command(error, about))),
         }
     }
 
