@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::config::Scope;
+use crate::config::{Client, Scope};
 use crate::conversations::{CommandError, Live};
 use crate::domain::conversation::{
     Assign, Author, EndedBy, Event, InvalidTransition, MESSAGE_ID_CHARACTERS_MAX, MessageId, MessageText,
@@ -34,9 +34,7 @@ pub(super) async fn message(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let client = shared.clients.authorise(&headers, Scope::ConversationsWrite)?;
-    let live = shared.conversation(client, path).await?;
-    let body = body::read(&headers, body).await?;
+    let (client, live, body) = open(&shared, path, &headers, body).await?;
     let message = read_message(&body, &client.id, shared.message_characters)?;
     match execute(&shared, live, Event::Message(message)).await {
         Ok(record) => {
@@ -58,9 +56,8 @@ pub(super) async fn assign(
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Problem> {
-    let client = shared.clients.authorise(&headers, Scope::ConversationsWrite)?;
-    let live = shared.conversation(client, path).await?;
-    let assign = read_assignment(&body::read(&headers, body).await?)?;
+    let (_, live, body) = open(&shared, path, &headers, body).await?;
+    let assign = read_assignment(&body)?;
     execute(&shared, live, Event::Assign(assign)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -72,11 +69,23 @@ pub(super) async fn end(
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Problem> {
-    let client = shared.clients.authorise(&headers, Scope::ConversationsWrite)?;
-    let live = shared.conversation(client, path).await?;
-    let reason = read_reason(&body::read(&headers, body).await?)?;
+    let (_, live, body) = open(&shared, path, &headers, body).await?;
+    let reason = read_reason(&body)?;
     execute(&shared, live, Event::End { by: EndedBy::Agent, reason }).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What every command begins with, in the order of the refusals: who asks and may they, about what, with which body.
+async fn open<'s>(
+    shared: &'s Shared,
+    path: ConversationPath,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(&'s Client, Arc<Live>, Bytes), Problem> {
+    let client = shared.clients.authorise(headers, Scope::ConversationsWrite)?;
+    let live = shared.conversation(client, path).await?;
+    let body = body::read(headers, body).await?;
+    Ok((client, live, body))
 }
 
 /// Why a command did nothing.

@@ -74,12 +74,6 @@ impl Record {
         &self.entries
     }
 
-    /// The entries, in order.
-    #[must_use]
-    pub fn into_entries(self) -> Vec<Entry> {
-        self.entries
-    }
-
     /// Whether the record goes on where `head` ends.
     pub(super) fn continues(&self, head: Head) -> bool {
         self.entries.first().is_some_and(|first| first.sequence == head.sequence.next())

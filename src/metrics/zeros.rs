@@ -5,9 +5,9 @@ use super::Metrics;
 use crate::domain::token::Reason;
 
 /// The close codes of the widget protocol, and those a WebSocket has of its own.
-const CLOSE_CODES: [u16; 20] = [
+const CLOSE_CODES: [u16; 19] = [
     1000, 1001, 1002, 1003, 1005, 1006, 1007, 1009, 1011, 1012, 1013, 4000, 4001, 4002, 4004, 4005, 4500,
-    4501, 4502, 4503,
+    4502, 4503,
 ];
 /// Why a connection is refused before the upgrade.
 const REFUSED_CONNECTIONS: [&str; 5] =

@@ -41,8 +41,6 @@ pub enum Close {
     },
     /// The first frame was refused; an `error` came before.
     TokenRefused,
-    /// The tenant or the widget is gone.
-    NotAllowed,
     /// Repeated violations of the protocol.
     Protocol,
     /// A ninth socket joined; this was the oldest.
@@ -68,7 +66,6 @@ impl Close {
             Self::Reconnect => 4004,
             Self::TryAgain { .. } => 4005,
             Self::TokenRefused => 4500,
-            Self::NotAllowed => 4501,
             Self::Protocol => 4502,
             Self::TooManySockets => 4503,
         }
@@ -92,7 +89,6 @@ impl Close {
             Self::Reconnect => "reconnect",
             Self::TryAgain { .. } => "try_again",
             Self::TokenRefused => "token_refused",
-            Self::NotAllowed => "not_allowed",
             Self::Protocol => "protocol",
             Self::TooManySockets => "too_many_sockets",
         }

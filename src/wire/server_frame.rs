@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use crate::domain::context::ContextReport;
 use crate::domain::conversation::{Assignment, Downgraded, Ended, Entry, Fact, Message, SignedIn};
-use crate::domain::id::ConversationId;
 
 use super::error::ErrorFrame;
 use super::event::{downgrade_reason, ended_by, sign_in_reason};
@@ -102,12 +101,6 @@ impl ServerFrame<'_> {
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("a frame has string keys and finite numbers only")
-    }
-
-    /// The id of a conversation as frames write it.
-    #[must_use]
-    pub fn conversation(id: ConversationId) -> String {
-        id.to_string()
     }
 }
 

@@ -101,6 +101,12 @@ impl Found {
     }
 }
 
+fn after_a_sequence() -> String {
+    format!(
+        "SELECT {COLUMNS} FROM entry WHERE conversation = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3"
+    )
+}
+
 /// Entries of one conversation after a sequence, the oldest first.
 pub(super) fn page(
     connection: &Connection,
@@ -108,10 +114,11 @@ pub(super) fn page(
     after: Sequence,
     limit: usize,
 ) -> Result<Option<Page>, JournalError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM entry WHERE conversation = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3"
-    );
-    let found = entries(connection, &sql, params![conversation.as_bytes(), number(after), count(limit)])?;
+    let found = entries(
+        connection,
+        &after_a_sequence(),
+        params![conversation.as_bytes(), number(after), count(limit)],
+    )?;
     assemble(connection, conversation, found)
 }
 
@@ -122,10 +129,11 @@ pub(super) fn history(
     after: Sequence,
     limit: usize,
 ) -> Result<Vec<Found>, JournalError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM entry WHERE conversation = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3"
-    );
-    up_to_a_batch(connection, &sql, params![conversation.as_bytes(), number(after), count(limit)])
+    up_to_a_batch(
+        connection,
+        &after_a_sequence(),
+        params![conversation.as_bytes(), number(after), count(limit)],
+    )
 }
 
 /// The newest entries of one conversation, the oldest of them first.
