@@ -101,7 +101,7 @@ impl App {
         let (metrics, clock) = (Arc::new(Metrics::new()), Clock::system());
         let journal = Journal::open(&config.journal.path, metrics.clone())?;
         let projection = Projection::start(&journal, &lifecycle)?;
-        let conversations = Conversations::new(journal.clone(), clock, metrics.clone());
+        let conversations = Conversations::new(journal.clone(), clock, metrics.clone(), lifecycle.clone());
         let keys = key_source(&config, &journal, clock, &metrics, &lifecycle)?;
         let (started, started_seen) = watch::channel(false);
         let (journal_writable, projection_writable) =
@@ -115,6 +115,7 @@ impl App {
             keys,
             conversations: conversations.clone(),
             journal: journal.clone(),
+            projection: projection.clone(),
             clock,
             metrics: metrics.clone(),
             lifecycle: lifecycle.clone(),
@@ -132,7 +133,7 @@ impl App {
             lifecycle: lifecycle.clone(),
         };
         let expiry = Expiry {
-            conversations,
+            conversations: conversations.clone(),
             projection: projection.clone(),
             journal: journal.clone(),
             clock,
@@ -147,6 +148,7 @@ impl App {
             started.send_replace(true);
         }
         lifecycle.spawn(expiry.run());
+        lifecycle.spawn(conversations.clone().reap_idempotency_keys());
         lifecycle.spawn(listener::serve(listeners.consumer, lifecycle.clone(), move |_| consumer.clone()));
         lifecycle.spawn(gateway::serve(gateway.clone(), listeners.public));
         lifecycle.spawn(count_conversations(projection.clone(), metrics, lifecycle.clone(), started));

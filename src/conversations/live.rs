@@ -1,23 +1,23 @@
-//! One live conversation and the order in which everything happens to it: decide, store, apply, tell.
+//! One live conversation: loaded when somebody needs it, locked by whoever acts on it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::domain::conversation::{Author, Conversation, Entry, Event, Fact};
-use crate::domain::id::{ConversationId, RecordId, Sequence};
-use crate::journal::{Appended, Head, Record};
-use crate::metrics::Metrics;
-use crate::wire::{downgrade_reason, role_name, sign_in_reason};
+use crate::domain::conversation::{Author, Conversation, Place};
+use crate::domain::id::{ConversationId, Sequence};
+use crate::domain::time::UnixTime;
+use crate::domain::token::Identity;
+use crate::journal::Head;
+use crate::wire::{Close, ServerFrame, role_name};
 
 use super::audience::Audience;
-use super::{CommandError, Conversations, Signal, Socket, SocketId, random};
+use super::reading::Waiting;
+use super::{CommandError, Conversations, Shared, Signal, Socket, SocketId, sign_out};
 
-/// How often an event is decided anew because another node appended first. Each time somebody made progress.
-const CONFLICTS_MAX: usize = 32;
 /// Entries read from the journal at once.
-const PAGE: usize = 512;
+pub(super) const PAGE: usize = 512;
 
 /// A conversation on this node. Whoever acts on it locks it first.
 #[derive(Debug)]
@@ -26,25 +26,33 @@ pub struct Live {
     conversations: Conversations,
     /// Whether there were sockets when it was last locked.
     connected: AtomicBool,
+    /// When a widget of this node last sent a frame, in milliseconds since the epoch.
+    heard: AtomicI64,
     state: Mutex<Option<State>>,
 }
 
 #[derive(Debug)]
-struct State {
-    conversation: Conversation,
-    head: Head,
-    audience: Audience,
+pub(super) struct State {
+    pub(super) conversation: Conversation,
+    pub(super) head: Head,
+    pub(super) audience: Audience,
+    pub(super) waiting: Waiting,
+}
+
+impl State {
+    fn of(conversation: Conversation, head: Head) -> Self {
+        Self { conversation, head, audience: Audience::default(), waiting: Waiting::default() }
+    }
 }
 
 impl Live {
-    pub(super) fn unborn(conversations: Conversations, conversation: Conversation, head: Head) -> Self {
-        let id = conversation.place().id;
-        let state = Mutex::new(Some(State { conversation, head, audience: Audience::default() }));
-        Self { id, conversations, connected: AtomicBool::new(false), state }
+    pub(super) fn unloaded(conversations: Conversations, id: ConversationId) -> Self {
+        let (connected, heard) = (AtomicBool::new(false), AtomicI64::new(0));
+        Self { id, conversations, connected, heard, state: Mutex::new(None) }
     }
 
-    pub(super) fn unloaded(conversations: Conversations, id: ConversationId) -> Self {
-        Self { id, conversations, connected: AtomicBool::new(false), state: Mutex::new(None) }
+    pub(super) const fn shared(&self) -> &Arc<Shared> {
+        &self.conversations.shared
     }
 
     /// The conversation's id.
@@ -68,6 +76,32 @@ impl Live {
             self.conversations.shared.recent.insert(self.id, self.clone()).await;
         }
         Ok(Some(Locked { live: self, state }))
+    }
+
+    /// Locks a conversation that is about to begin under this id, unless somebody else has begun it. One whose id is
+    /// `fresh` is nobody else's, and is not looked for.
+    pub(super) async fn lock_to_begin(
+        self: &Arc<Self>,
+        place: Place,
+        fresh: bool,
+    ) -> Result<Locked<'_>, CommandError> {
+        let mut state = self.state.lock().await;
+        if state.is_none() && !fresh {
+            *state = load(&self.conversations, self.id).await?;
+        }
+        state.get_or_insert_with(|| State::of(Conversation::unborn(place), Head::EMPTY));
+        Ok(Locked { live: self, state })
+    }
+
+    /// Notes that a widget has sent a frame; when one did so before, as far as this node knows.
+    pub fn hear(&self, now: UnixTime) -> UnixTime {
+        UnixTime::from_millis(self.heard.swap(now.millis(), Ordering::Relaxed))
+    }
+
+    /// When a widget of this node last sent a frame, as far as this node remembers.
+    #[must_use]
+    pub fn heard_at(&self) -> UnixTime {
+        UnixTime::from_millis(self.heard.load(Ordering::Relaxed))
     }
 
     /// Takes a socket out; it hears nothing more.
@@ -98,11 +132,8 @@ async fn load(conversations: &Conversations, id: ConversationId) -> Result<Optio
         let page = journal.read(id, after, PAGE).await.map_err(|_| CommandError::StorageUnavailable)?;
         let Some(page) = page else { return Ok(state) };
         let count = page.entries.len();
-        let state = state.get_or_insert_with(|| State {
-            conversation: Conversation::unborn(page.place.clone()),
-            head: page.head,
-            audience: Audience::default(),
-        });
+        let state =
+            state.get_or_insert_with(|| State::of(Conversation::unborn(page.place.clone()), page.head));
         for (_, entry) in &page.entries {
             state.conversation.apply(entry);
         }
@@ -114,13 +145,16 @@ async fn load(conversations: &Conversations, id: ConversationId) -> Result<Optio
             break;
         }
     }
+    if let Some(state) = &mut state {
+        sign_out::recall(journal, &mut state.conversation).await?;
+    }
     Ok(state)
 }
 
 /// A conversation that nobody else on this node touches meanwhile.
 #[derive(Debug)]
 pub struct Locked<'a> {
-    live: &'a Live,
+    pub(super) live: &'a Arc<Live>,
     state: MutexGuard<'a, Option<State>>,
 }
 
@@ -131,11 +165,11 @@ impl Drop for Locked<'_> {
 }
 
 impl Locked<'_> {
-    fn state(&self) -> &State {
+    pub(super) fn state(&self) -> &State {
         self.state.as_ref().expect("a lock is handed out for a loaded conversation only")
     }
 
-    fn state_mut(&mut self) -> &mut State {
+    pub(super) fn state_mut(&mut self) -> &mut State {
         self.state.as_mut().expect("a lock is handed out for a loaded conversation only")
     }
 
@@ -151,146 +185,50 @@ impl Locked<'_> {
         !self.state().audience.is_empty()
     }
 
-    /// Decides, stores, applies and tells. `from` is the socket that asked: it gets `accepted` where others get the
-    /// message. A downgrade that is due is stored even where the event itself is refused. Nothing is returned where
-    /// nothing changed.
-    ///
-    /// # Errors
-    /// The rules' refusal, or that the journal doesn't answer: then nobody was told anything.
-    pub async fn execute(
-        &mut self,
-        event: &Event,
-        from: Option<SocketId>,
-    ) -> Result<Option<Arc<Record>>, CommandError> {
-        for _ in 0..CONFLICTS_MAX {
-            let now = self.live.conversations.shared.clock.now();
-            let decided = self.conversation().decide(now, event);
-            let refused = decided.as_ref().err().copied();
-            let entries =
-                decided.or_else(|_| self.conversation().decide(now, &Event::Deadline)).unwrap_or_default();
-            let stored = if entries.is_empty() {
-                None
-            } else {
-                let Some(record) = self.store(entries, from).await? else { continue };
-                Some(record)
-            };
-            return match refused {
-                Some(refusal) => Err(CommandError::Refused(refusal)),
-                None => Ok(stored),
-            };
-        }
-        Err(CommandError::StorageUnavailable)
-    }
-
-    /// Stores entries as one record, then applies and tells them. Nothing is returned after a conflict: the state
-    /// is then that of the journal, and the event has to be decided anew.
-    async fn store(
-        &mut self,
-        entries: Vec<Entry>,
-        from: Option<SocketId>,
-    ) -> Result<Option<Arc<Record>>, CommandError> {
-        let record =
-            Record::new(RecordId::new(random()), entries).expect("a decision is 1 or 2 entries in a row");
-        let record = Arc::new(record);
-        let (place, head) = (self.conversation().place().clone(), self.state().head);
-        let journal = self.live.conversations.shared.journal.clone();
-        match journal.append(&place, head, &record).await {
-            Appended::Stored(head) => {
-                self.take(record.entries(), head, from);
-                Ok(Some(record))
-            }
-            Appended::Conflict => {
-                self.catch_up(None, from).await?;
-                Ok(None)
-            }
-            Appended::Unknown => {
-                // Nobody is told anything before the tail was read: the record may lie there or not.
-                let found = self.catch_up(Some(record.id()), from).await?;
-                if found { Ok(Some(record)) } else { Err(CommandError::StorageUnavailable) }
-            }
-        }
-    }
-
-    /// Reads, applies and tells what the journal has beyond this state; whether a record of this id is among it.
-    async fn catch_up(
-        &mut self,
-        record: Option<RecordId>,
-        from: Option<SocketId>,
-    ) -> Result<bool, CommandError> {
-        let journal = self.live.conversations.shared.journal.clone();
-        let mut found = false;
-        loop {
-            let after = self.conversation().sequence();
-            let page = journal
-                .read(self.live.id, after, PAGE)
-                .await
-                .map_err(|_| CommandError::StorageUnavailable)?;
-            let Some(page) = page else { return Ok(found) };
-            for (id, entry) in &page.entries {
-                let ours = Some(*id) == record;
-                found |= ours;
-                self.take(std::slice::from_ref(entry), page.head, from.filter(|_| ours));
-            }
-            if page.entries.len() < PAGE {
-                return Ok(found);
-            }
-        }
-    }
-
-    /// Applies stored entries and tells the sockets.
-    fn take(&mut self, entries: &[Entry], head: Head, from: Option<SocketId>) {
-        let shared = self.live.conversations.shared.clone();
-        let state = self.state_mut();
-        state.head = head;
-        for entry in entries {
-            let generation = state.conversation.generation();
-            state.conversation.apply(entry);
-            count(&shared.metrics, entry);
-            let fresh_token = (state.conversation.generation() != generation)
-                .then(|| shared.resume_tokens.derive(state.conversation.place().id, generation + 1));
-            state.audience.tell(entry, from, fresh_token.as_deref());
-        }
-    }
-
     /// Lets a socket in. Beyond eight, the oldest has to go.
     pub fn join(&mut self, socket: Socket) {
         let state = self.state_mut();
         socket.state.set(state.conversation.authentication().is_authenticated());
         state.audience.join(socket);
+        self.live.hear(self.live.shared().clock.now());
+    }
+
+    /// Notes that a socket has presented a token of this identity.
+    pub(super) fn presented(&mut self, socket: SocketId, identity: &Identity) {
+        self.state_mut().audience.presented(socket, identity);
+    }
+
+    /// Queues a frame for one socket, behind all that it was told.
+    pub fn answer(&mut self, socket: SocketId, frame: &ServerFrame<'_>) {
+        self.state_mut().audience.answer(socket, frame);
+    }
+
+    /// Ends every socket of this node in the conversation, each behind all that it was told.
+    pub fn close_all(&mut self, close: Close) {
+        self.state_mut().audience.close_all(close);
     }
 
     /// Sends a socket every entry after `seen`, if it is still there. `seen` must be this conversation's last entry.
     pub fn go_live(&mut self, socket: SocketId, seen: Sequence) {
-        self.state_mut().audience.go_live(socket, seen);
+        self.state_mut().audience.go_live(socket, seen, None);
+    }
+
+    /// Has a socket wait for the next sign-in: it has seen the entries up to `seen`, and the next one is
+    /// [withheld](Conversation::withholds).
+    pub fn wait_for_sign_in(&mut self, socket: SocketId, seen: Sequence) {
+        let last = self.conversation().sequence();
+        self.state_mut().audience.go_live(socket, last, Some(seen));
     }
 
     /// Tells the other sockets and the live stream that somebody types. Nothing is stored.
     pub fn typing(&mut self, author: &Author, from: Option<SocketId>) {
         let role = role_name(author);
-        let shared = self.live.conversations.shared.clone();
+        let shared = self.live.shared().clone();
         let place = self.conversation().place().clone();
         let authentication = self.conversation().authentication().clone();
         self.state_mut().audience.typing(role, from);
         let signal = Signal::Typing { place, from: role, at: shared.clock.now(), authentication };
         // Nobody may listen; that is no failure.
         let _ = shared.signals.send(signal);
-    }
-}
-
-fn count(metrics: &Metrics, entry: &Entry) {
-    match &entry.fact {
-        Fact::Started(_) if entry.authentication.is_authenticated() => {
-            metrics.authentication_changed(true, "token_presented");
-        }
-        Fact::Authenticated(signed_in) => {
-            metrics.authentication_changed(true, sign_in_reason(signed_in.reason));
-        }
-        Fact::Downgraded(downgraded) => {
-            metrics.authentication_changed(false, downgrade_reason(downgraded.reason));
-        }
-        Fact::Message(message) => {
-            metrics.message_journaled(role_name(&message.author), message.authenticated);
-        }
-        _ => {}
     }
 }

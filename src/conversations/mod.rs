@@ -5,10 +5,18 @@
 //! append to it meanwhile: the journal's compare-and-append notices, what is new is read, and the event decided anew.
 
 mod audience;
+mod command;
 mod expiry;
+mod idempotency;
+mod in_force;
 mod live;
+mod reading;
 mod resume_token;
+mod set_context;
+mod sign_in;
+mod sign_out;
 mod socket;
+mod visit;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -17,16 +25,22 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 
 use crate::clock::Clock;
-use crate::domain::conversation::{Authentication, Conversation, Event, InvalidTransition, Place, Start};
+use crate::domain::conversation::{Authentication, Event, InvalidTransition, Place, Start};
 use crate::domain::id::{ConversationId, TenantId, WidgetId};
 use crate::domain::time::UnixTime;
-use crate::journal::{Head, Journal, Record};
+use crate::domain::token::Revocations;
+use crate::journal::{Journal, Record};
+use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 
+use in_force::InForce;
+
 pub use expiry::Expiry;
+pub use idempotency::IdempotencyKey;
 pub use live::{Live, Locked};
 pub use resume_token::ResumeTokens;
 pub use socket::{ConnectionState, Outgoing, Socket, SocketId};
+pub use visit::{Claim, NotVisited, Visit, Visited};
 
 /// Conversations kept in memory after they were loaded, so that a bot's next command finds them.
 const RECENT_MAX: u64 = 4096;
@@ -71,6 +85,8 @@ pub struct Begun {
     pub record: Arc<Record>,
     /// What it is resumed with.
     pub resume_token: String,
+    /// Whether the socket gets what follows; if not, something has followed already, and it must read that first.
+    pub is_live: bool,
 }
 
 /// The handle to all conversations; cheap to clone.
@@ -84,7 +100,9 @@ struct Shared {
     journal: Journal,
     clock: Clock,
     metrics: Arc<Metrics>,
+    lifecycle: Lifecycle,
     resume_tokens: ResumeTokens,
+    in_force: InForce,
     live: Mutex<HashMap<ConversationId, Weak<Live>>>,
     recent: moka::future::Cache<ConversationId, Arc<Live>>,
     signals: broadcast::Sender<Signal>,
@@ -93,18 +111,43 @@ struct Shared {
 impl Conversations {
     /// All conversations of this journal.
     #[must_use]
-    pub fn new(journal: Journal, clock: Clock, metrics: Arc<Metrics>) -> Self {
+    pub fn new(journal: Journal, clock: Clock, metrics: Arc<Metrics>, lifecycle: Lifecycle) -> Self {
         let resume_tokens = ResumeTokens::new(journal.secret());
         let recent = moka::future::Cache::builder().max_capacity(RECENT_MAX).time_to_live(RECENT_FOR).build();
         let (signals, _) = broadcast::channel(SIGNALS_MAX);
         let live = Mutex::default();
-        Self { shared: Arc::new(Shared { journal, clock, metrics, resume_tokens, live, recent, signals }) }
+        let in_force = InForce::default();
+        Self {
+            shared: Arc::new(Shared {
+                journal,
+                clock,
+                metrics,
+                lifecycle,
+                resume_tokens,
+                in_force,
+                live,
+                recent,
+                signals,
+            }),
+        }
     }
 
     /// The `resume_token`s of this journal.
     #[must_use]
     pub fn resume_tokens(&self) -> &ResumeTokens {
         &self.shared.resume_tokens
+    }
+
+    /// A tenant's revocations as this node knows them at this moment.
+    #[must_use]
+    pub fn revocations(&self, tenant: &TenantId) -> Arc<Revocations> {
+        self.shared.in_force.of(tenant)
+    }
+
+    /// Puts a tenant's revocations in the place of those before. From now on nothing is decided without them; the
+    /// authentications that stand are for the caller to look through.
+    pub fn replace_revocations(&self, tenant: TenantId, revocations: Revocations) {
+        self.shared.in_force.replace(tenant, revocations);
     }
 
     /// A reader of what is never stored.
@@ -119,28 +162,36 @@ impl Conversations {
         self.shared.signals.receiver_count()
     }
 
-    /// Begins a conversation under a new id, stores its first entry and lets the socket in.
+    /// Begins a conversation, stores its first entry and lets the socket in: it is taken out of `socket` then, and
+    /// only then. With a key it begins once.
     ///
     /// # Errors
-    /// [`CommandError::Refused`] where the token's time ran out meanwhile, or the journal's failure.
+    /// [`CommandError::Refused`] where the token's time ran out meanwhile or it was revoked, with
+    /// [`InvalidTransition::AlreadyStarted`] where another start with the same key came first, or the journal's
+    /// failure.
     pub async fn start(
         &self,
         tenant: TenantId,
         widget: WidgetId,
         start: Start,
-        socket: Socket,
+        key: Option<&IdempotencyKey>,
+        socket: &mut Option<Socket>,
     ) -> Result<Begun, CommandError> {
-        let id = ConversationId::new(self.shared.clock.now(), random());
-        let place = Place { id, tenant, widget };
-        let live = Arc::new(Live::unborn(self.clone(), Conversation::unborn(place), Head::EMPTY));
-        self.live().insert(id, Arc::downgrade(&live));
-        let mut locked = live.lock().await?.ok_or(CommandError::StorageUnavailable)?;
+        let id = match key {
+            Some(key) => self.claim(key).await?,
+            None => ConversationId::new(self.shared.clock.now(), random()),
+        };
+        let live = self.get(id);
+        let mut locked = live.lock_to_begin(Place { id, tenant, widget }, key.is_none()).await?;
         let record = locked.execute(&Event::Start(Box::new(start)), None).await?;
         let record = record.ok_or(CommandError::StorageUnavailable)?;
         let resume_token = self.shared.resume_tokens.derive(id, locked.conversation().generation());
-        locked.join(socket.live_after(locked.conversation().sequence()));
+        let socket = socket.take().ok_or(CommandError::Refused(InvalidTransition::AlreadyStarted))?;
+        // What followed at once, a revocation for one, is in the journal and not among what was started.
+        let (last, seen) = (locked.conversation().sequence(), record.entries()[0].sequence);
+        locked.join(if last == seen { socket.live_after(seen) } else { socket });
         drop(locked);
-        Ok(Begun { live, record, resume_token })
+        Ok(Begun { live, record, resume_token, is_live: last == seen })
     }
 
     /// The conversation with this id, loaded when it is first locked.

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use crate::domain::conversation::Notices;
 use crate::domain::id::Sequence;
+use crate::domain::token::Identity;
 use crate::metrics::Metrics;
 use crate::wire::Close;
 
@@ -28,6 +30,13 @@ impl SocketId {
 pub enum Outgoing {
     /// A frame.
     Frame(Utf8Bytes),
+    /// Nothing yet: what to announce of the authentication that stands from now on.
+    Notices(Option<Notices>),
+    /// What the journal has after this entry, up to now: the socket had to wait for it.
+    Replay {
+        /// The last entry that it has seen.
+        after: Sequence,
+    },
     /// The close, after everything before it.
     Close(Close),
 }
@@ -39,13 +48,13 @@ pub struct Socket {
     pub(super) queue: mpsc::Sender<Outgoing>,
     pub(super) cut: oneshot::Sender<Close>,
     pub(super) state: Arc<ConnectionState>,
-    /// Whether this socket itself has presented a token of the conversation's identity.
-    pub(super) presented: bool,
+    /// The identity of a token that this socket itself has presented.
+    pub(super) presented: Option<Identity>,
     /// Whether its widget shows consumers' messages to signed-in customers only.
     pub(super) for_signed_in: bool,
-    /// Whether an entry was withheld from it: then it gets no later one either, and reads them all after the next
-    /// sign-in.
-    pub(super) behind: bool,
+    /// The last entry before one that was withheld from it: it gets no later one either, and reads them all after
+    /// the next sign-in.
+    pub(super) behind: Option<Sequence>,
     /// It gets entries beyond this as they are stored; none, while it still reads them from the journal.
     pub(super) live_after: Option<Sequence>,
 }
@@ -59,16 +68,7 @@ impl Socket {
         cut: oneshot::Sender<Close>,
         state: Arc<ConnectionState>,
     ) -> Self {
-        Self {
-            id,
-            queue,
-            cut,
-            state,
-            presented: false,
-            for_signed_in: false,
-            behind: false,
-            live_after: None,
-        }
+        Self { id, queue, cut, state, presented: None, for_signed_in: false, behind: None, live_after: None }
     }
 
     /// The same, of a widget that shows consumers' messages to signed-in customers only.
@@ -78,11 +78,10 @@ impl Socket {
         self
     }
 
-    /// The same, having presented a token.
+    /// The same, having presented a token of this identity, where it has.
     #[must_use]
-    pub const fn having_presented(mut self, presented: bool) -> Self {
-        self.presented = presented;
-        self
+    pub fn having_presented(self, presented: Option<Identity>) -> Self {
+        Self { presented, ..self }
     }
 
     /// The same, getting every entry after this one.

@@ -152,6 +152,12 @@ impl Sequence {
         self.0
     }
 
+    /// The place before this one; before the first there is only [`Sequence::START`].
+    #[must_use]
+    pub const fn before(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+
     /// The place after this one.
     #[must_use]
     pub const fn next(self) -> Self {

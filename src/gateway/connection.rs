@@ -10,13 +10,19 @@ use tokio::time::{Instant, Sleep};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::conversations::{ConnectionState, Outgoing, Socket, SocketId, random};
-use crate::wire::{Close, ServerFrame};
+use crate::domain::conversation::{Authentication, Notices};
+use crate::domain::id::Sequence;
+use crate::wire::{Close, Rfc3339, ServerFrame};
 
 use super::Gateway;
 use super::websocket::{Received, WebSocket};
 
 /// Pings that may go unanswered; at the next one the connection is closed.
 const UNANSWERED_PINGS_MAX: u8 = 2;
+
+/// A notice that is further away is looked at again after this time: a timer that could hold a token of years would
+/// not notice a clock that was set right.
+const NOTICE_LOOK_EVERY: Duration = Duration::from_hours(1);
 
 /// Why a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +33,18 @@ pub(super) enum End {
     Closed(u16),
     /// It is gone without a close frame.
     Gone,
+}
+
+/// What a session has to do next.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// Serve a frame of the widget.
+    Frame(Utf8Bytes),
+    /// Read what the widget had to wait for.
+    Replay {
+        /// The last entry that it has seen.
+        after: Sequence,
+    },
 }
 
 /// A connection and everything that may happen on it besides the widget's frames.
@@ -40,6 +58,8 @@ pub(super) struct Connection {
     ping_at: Instant,
     unanswered: u8,
     leave_at: Option<Instant>,
+    notices: Option<Notices>,
+    notice_at: Option<Instant>,
     alarm: Pin<Box<Sleep>>,
 }
 
@@ -71,13 +91,15 @@ impl Connection {
             ping_at,
             unanswered: 0,
             leave_at: None,
+            notices: None,
+            notice_at: None,
             alarm: Box::pin(tokio::time::sleep_until(first_frame_by.min(ping_at))),
         };
         (connection, socket)
     }
 
-    /// The widget's next text frame.
-    pub(super) async fn next_frame(&mut self) -> Result<Utf8Bytes, End> {
+    /// What there is to do next, usually a frame of the widget.
+    pub(super) async fn next(&mut self) -> Result<Next, End> {
         loop {
             match self.step().await {
                 Step::Received(received) => {
@@ -85,7 +107,7 @@ impl Connection {
                     match received {
                         Received::Text(text) => {
                             self.first_frame_by = None;
-                            return Ok(text);
+                            return Ok(Next::Frame(text));
                         }
                         Received::Alive => {}
                         Received::Closed(code) => return Err(End::Closed(code)),
@@ -94,6 +116,8 @@ impl Connection {
                     }
                 }
                 Step::Outgoing(Some(Outgoing::Frame(frame))) => self.send(frame).await?,
+                Step::Outgoing(Some(Outgoing::Notices(notices))) => self.expect(notices).await?,
+                Step::Outgoing(Some(Outgoing::Replay { after })) => return Ok(Next::Replay { after }),
                 Step::Outgoing(Some(Outgoing::Close(close))) | Step::Cut(close) => {
                     return Err(End::Close(close));
                 }
@@ -121,8 +145,10 @@ impl Connection {
 
     /// The timer is touched only when another instant is the nearest: not for every frame.
     fn set_alarm(&mut self) {
-        let nearest =
-            [self.first_frame_by, self.leave_at].into_iter().flatten().fold(self.ping_at, Instant::min);
+        let nearest = [self.first_frame_by, self.leave_at, self.notice_at]
+            .into_iter()
+            .flatten()
+            .fold(self.ping_at, Instant::min);
         if self.alarm.deadline() != nearest {
             self.alarm.as_mut().reset(nearest);
         }
@@ -136,6 +162,7 @@ impl Connection {
         if self.first_frame_by.is_some_and(|by| now >= by) {
             return Err(End::Close(Close::FirstFrameTimeout));
         }
+        self.announce_expiry().await?;
         if now >= self.ping_at {
             self.ping_at = now + jittered(self.gateway.limits.ping);
             if self.unanswered >= UNANSWERED_PINGS_MAX {
@@ -146,6 +173,31 @@ impl Connection {
                 return Err(End::Gone);
             }
         }
+        Ok(())
+    }
+
+    /// Announces, from now on, the end of this authentication and of no other.
+    pub(super) async fn expect_end_of(&mut self, authentication: &Authentication) -> Result<(), End> {
+        self.expect(Notices::of(authentication)).await
+    }
+
+    async fn expect(&mut self, notices: Option<Notices>) -> Result<(), End> {
+        self.notices = notices;
+        self.announce_expiry().await
+    }
+
+    /// Tells the widget what is due of the notices. It is looked at whenever the alarm rings, so that a stepped clock
+    /// makes them late by a heartbeat at most.
+    async fn announce_expiry(&mut self) -> Result<(), End> {
+        let clock = self.gateway.clock;
+        if let Some(notices) = &mut self.notices
+            && notices.take_due(clock.now())
+        {
+            let (expires_at, refresh_by) = (Rfc3339(notices.expires_at), Rfc3339(notices.refresh_by));
+            self.send(ServerFrame::TokenExpiring { expires_at, refresh_by }.to_json().into()).await?;
+        }
+        let next = self.notices.as_ref().and_then(Notices::next);
+        self.notice_at = next.map(|at| Instant::now() + clock.until(at).min(NOTICE_LOOK_EVERY));
         Ok(())
     }
 

@@ -4,8 +4,12 @@ mod authenticate;
 mod connection;
 mod entrance;
 mod first_frame;
+mod refused;
 mod replay;
+mod resume;
+mod serve;
 mod session;
+mod start;
 mod upgrade;
 mod websocket;
 
@@ -24,6 +28,7 @@ use crate::config::{Limits, Tenant};
 use crate::conversations::Conversations;
 use crate::domain::id::TenantId;
 use crate::journal::Journal;
+use crate::journal::projection::Projection;
 use crate::key_source::KeySource;
 use crate::lifecycle::Lifecycle;
 use crate::listener;
@@ -44,6 +49,8 @@ pub struct Gateway {
     pub conversations: Conversations,
     /// The journal, for replays.
     pub journal: Journal,
+    /// The projection, for the newest conversation of a customer.
+    pub projection: Projection,
     /// The time.
     pub clock: Clock,
     /// The series.

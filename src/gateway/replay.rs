@@ -1,6 +1,6 @@
 //! The past of a conversation, read from the journal as fast as the socket takes it.
 
-use crate::domain::conversation::Fact;
+use crate::domain::conversation::{Authentication, Entry, Fact};
 use crate::domain::id::{ConversationId, Sequence};
 use crate::journal::{Journal, JournalError};
 use crate::wire::{Close, replayed_frame};
@@ -50,6 +50,11 @@ impl Past {
         }
     }
 
+    /// Everything after `after`, to a socket that was told already what is to come.
+    pub(super) const fn after(after: Sequence) -> Self {
+        Self { after, frames: 0, truncated: false }
+    }
+
     /// How many frames of the past follow.
     pub(super) const fn frames(&self) -> u64 {
         self.frames
@@ -69,6 +74,7 @@ impl Past {
         journal: &Journal,
         connection: &mut Connection,
         member: &Member,
+        for_signed_in: bool,
     ) -> Result<(), End> {
         let mut seen = self.after;
         loop {
@@ -77,6 +83,9 @@ impl Past {
             let entries = page.map(|page| page.entries).unwrap_or_default();
             for (_, entry) in &entries {
                 connection.attend().await?;
+                if for_signed_in && waits(member, entry, seen).await? {
+                    return Ok(());
+                }
                 seen = entry.sequence;
                 if let Some(frame) = replayed_frame(entry) {
                     connection.send(frame.to_json().into()).await?;
@@ -85,18 +94,41 @@ impl Past {
                     return Err(End::Close(Close::Ended));
                 }
             }
-            if entries.len() < PAGE {
-                let mut locked = lock(&member.live).await.map_err(|_| close_for_storage())?;
-                if !locked.conversation().is_open() && locked.conversation().sequence() <= seen {
-                    return Err(End::Close(Close::Ended));
-                }
-                if locked.conversation().sequence() <= seen {
-                    locked.go_live(member.socket, seen);
-                    return Ok(());
-                }
+            if entries.len() < PAGE
+                && let Some(authentication) = go_live(member, seen).await?
+            {
+                return connection.expect_end_of(&authentication).await;
             }
         }
     }
+}
+
+/// Goes live where nothing has come since: the state of authentication at that moment.
+async fn go_live(member: &Member, seen: Sequence) -> Result<Option<Authentication>, End> {
+    let mut locked = lock(&member.live).await.map_err(|_| close_for_storage())?;
+    let conversation = locked.conversation();
+    if conversation.sequence() > seen {
+        return Ok(None);
+    }
+    if !conversation.is_open() {
+        return Err(End::Close(Close::Ended));
+    }
+    let authentication = conversation.authentication().clone();
+    locked.go_live(member.socket, seen);
+    Ok(Some(authentication))
+}
+
+/// Whether the customer was downgraded meanwhile and this has to wait for the next sign-in; then the socket does.
+async fn waits(member: &Member, entry: &Entry, seen: Sequence) -> Result<bool, End> {
+    if entry.authentication.is_authenticated() {
+        return Ok(false);
+    }
+    let mut locked = lock(&member.live).await.map_err(|_| close_for_storage())?;
+    let is_withheld = locked.conversation().withholds(entry);
+    if is_withheld {
+        locked.wait_for_sign_in(member.socket, seen);
+    }
+    Ok(is_withheld)
 }
 
 /// The places of the frames after `after` up to `until`.

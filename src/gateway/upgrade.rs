@@ -12,7 +12,8 @@ use crate::wire::SUBPROTOCOL;
 
 use super::Gateway;
 use super::entrance::{Entrance, Permit, Refused, enter};
-use super::session::{Session, correlation_id, run};
+use super::refused::correlation_id;
+use super::session::{Session, run};
 
 type Answer = Response<String>;
 

@@ -1,6 +1,7 @@
 //! Frames from the widget to the gateway.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use crate::domain::conversation::MessageId;
 use crate::domain::id::Sequence;
@@ -15,6 +16,11 @@ pub enum ClientFrame<'a> {
     Start(StartFrame<'a>),
     /// Come back, or join from another tab.
     Resume(ResumeFrame<'a>),
+    /// Sign in during the conversation, or bring a fresher token.
+    Authenticate {
+        /// A customer's token.
+        token: Cow<'a, str>,
+    },
     /// Say something.
     Message {
         /// The widget's own id for it.
@@ -24,8 +30,22 @@ pub enum ClientFrame<'a> {
     },
     /// The customer types.
     Typing,
+    /// The customer has read what was said.
+    Read {
+        /// The last entry read.
+        sequence: Sequence,
+    },
+    /// Change the page's variables.
+    SetContext {
+        /// The variables.
+        context: Object<'a>,
+    },
+    /// Give up the authentication.
+    SignOut,
     /// The customer ends the conversation.
     End,
+    /// For pages that can't see WebSocket pings.
+    Ping,
 }
 
 /// `start`.
@@ -37,6 +57,10 @@ pub struct StartFrame<'a> {
     pub context: Option<Object<'a>>,
     /// The page's locale.
     pub locale: Option<Cow<'a, str>>,
+    /// A secret of the page's: the same again begins nothing new.
+    pub idempotency_key: Option<Cow<'a, str>>,
+    /// Whether to take up the identity's newest open conversation instead, where there is one.
+    pub r#continue: bool,
 }
 
 /// `resume`.
@@ -73,6 +97,8 @@ pub enum FrameFault {
 
 /// The longest `type` that is quoted back, in characters.
 const QUOTED_MAX: usize = 64;
+/// An `idempotency_key` holds 128 random bits; in base64url those take 22 characters.
+const IDEMPOTENCY_KEY_CHARACTERS: RangeInclusive<usize> = 22..=64;
 /// The longest locale: BCP 47 tags in use are far shorter.
 const LOCALE_CHARACTERS_MAX: usize = 35;
 
@@ -105,6 +131,8 @@ impl<'a> ClientFrame<'a> {
                 token: fields.string("token")?,
                 context: fields.object("context")?,
                 locale: fields.locale()?,
+                idempotency_key: fields.idempotency_key()?,
+                r#continue: fields.boolean("continue")?.unwrap_or(false),
             })),
             "resume" => Ok(Self::Resume(ResumeFrame {
                 conversation: fields.required("conversation")?,
@@ -112,9 +140,18 @@ impl<'a> ClientFrame<'a> {
                 after: fields.sequence("after")?,
                 token: fields.string("token")?,
             })),
+            "authenticate" => Ok(Self::Authenticate { token: fields.required("token")? }),
             "message" => fields.message(),
             "typing" => Ok(Self::Typing),
+            "read" => Ok(Self::Read {
+                sequence: fields.sequence("sequence")?.ok_or_else(|| fields.missing("sequence"))?,
+            }),
+            "set_context" => Ok(Self::SetContext {
+                context: fields.object("context")?.ok_or_else(|| fields.missing("context"))?,
+            }),
+            "sign_out" => Ok(Self::SignOut),
             "end" => Ok(Self::End),
+            "ping" => Ok(Self::Ping),
             unknown => Err(FrameFault::Unsupported { kind: unknown.chars().take(QUOTED_MAX).collect() }),
         }
     }
@@ -134,9 +171,14 @@ impl<'a> ClientFrame<'a> {
         match self {
             Self::Start(_) => "start",
             Self::Resume(_) => "resume",
+            Self::Authenticate { .. } => "authenticate",
             Self::Message { .. } => "message",
             Self::Typing => "typing",
+            Self::Read { .. } => "read",
+            Self::SetContext { .. } => "set_context",
+            Self::SignOut => "sign_out",
             Self::End => "end",
+            Self::Ping => "ping",
         }
     }
 }
@@ -169,7 +211,31 @@ impl<'o, 'a> Fields<'o, 'a> {
     }
 
     fn required(&self, name: &str) -> Result<Cow<'a, str>, FrameFault> {
-        self.string(name)?.ok_or_else(|| bad(self.kind, format!("{name} is missing")))
+        self.string(name)?.ok_or_else(|| self.missing(name))
+    }
+
+    fn missing(&self, name: &str) -> FrameFault {
+        bad(self.kind, format!("{name} is missing"))
+    }
+
+    fn boolean(&self, name: &str) -> Result<Option<bool>, FrameFault> {
+        match self.object.first(name) {
+            None => Ok(None),
+            Some(Json::Bool(value)) => Ok(Some(*value)),
+            Some(other) => Err(self.wrong(name, "true or false", other)),
+        }
+    }
+
+    fn idempotency_key(&self) -> Result<Option<Cow<'a, str>>, FrameFault> {
+        let key = self.string("idempotency_key")?;
+        let (least, most) = IDEMPOTENCY_KEY_CHARACTERS.into_inner();
+        match &key {
+            Some(text) if !IDEMPOTENCY_KEY_CHARACTERS.contains(&text.chars().take(most + 1).count()) => {
+                let message = format!("idempotency_key must have {least} to {most} characters");
+                Err(bad(self.kind, message))
+            }
+            _ => Ok(key),
+        }
     }
 
     fn object(&self, name: &str) -> Result<Option<Object<'a>>, FrameFault> {
@@ -265,8 +331,34 @@ mod tests {
         let frame = ClientFrame::parse(r#"{"type":"message","id":"m","text":"\u00e9"}"#);
         let Ok(ClientFrame::Message { id, text }) = frame else { panic!("{frame:?}") };
         assert_eq!((id.as_str(), &*text), ("m", "é"));
-        assert_eq!(ClientFrame::parse(r#"{"type":"typing"}"#), Ok(ClientFrame::Typing));
-        assert_eq!(ClientFrame::parse(r#"{"type":"end"}"#), Ok(ClientFrame::End));
+        let frame = ClientFrame::parse(r#"{"type":"authenticate","token":"t"}"#);
+        assert_eq!(frame, Ok(ClientFrame::Authenticate { token: "t".into() }));
+        let frame = ClientFrame::parse(r#"{"type":"read","sequence":7}"#);
+        assert_eq!(frame, Ok(ClientFrame::Read { sequence: Sequence::new(7) }));
+        let frame = ClientFrame::parse(r#"{"type":"set_context","context":{"a":1,"b":null}}"#);
+        let Ok(ClientFrame::SetContext { context }) = frame else { panic!("{frame:?}") };
+        assert_eq!(context.len(), 2);
+        for (text, frame) in [
+            (r#"{"type":"typing"}"#, ClientFrame::Typing),
+            (r#"{"type":"sign_out"}"#, ClientFrame::SignOut),
+            (r#"{"type":"end"}"#, ClientFrame::End),
+            (r#"{"type":"ping"}"#, ClientFrame::Ping),
+        ] {
+            assert_eq!(ClientFrame::parse(text), Ok(frame));
+        }
+    }
+
+    #[test]
+    fn a_start_can_take_up_what_was_begun() {
+        let start = |key: &str| format!(r#"{{"type":"start","continue":true,"idempotency_key":"{key}"}}"#);
+        for (characters, good) in [(21, false), (22, true), (64, true), (65, false)] {
+            let text = start(&"é".repeat(characters));
+            let frame = ClientFrame::parse(&text);
+            assert_eq!(frame.is_ok(), good, "{characters} characters: {frame:?}");
+            if let Ok(ClientFrame::Start(start)) = frame {
+                assert!(start.r#continue && start.idempotency_key.is_some());
+            }
+        }
     }
 
     #[test]
@@ -285,6 +377,11 @@ mod tests {
             (r#"{"type":"start","x":1,"x":2}"#, "", "\"x\" is given twice"),
             (r#"{"type":"start","token":null}"#, "start", "token must be a string, not null"),
             (r#"{"type":"start","context":"{}"}"#, "start", "context must be an object, not a string"),
+            (r#"{"type":"start","continue":1}"#, "start", "continue must be true or false, not a number"),
+            (r#"{"type":"start","idempotency_key":7}"#, "start", "idempotency_key must be a string"),
+            (r#"{"type":"authenticate"}"#, "authenticate", "token is missing"),
+            (r#"{"type":"read"}"#, "read", "sequence is missing"),
+            (r#"{"type":"set_context","context":[]}"#, "set_context", "context must be an object"),
             (r#"{"type":"resume","conversation":"c"}"#, "resume", "resume_token is missing"),
             (
                 r#"{"type":"resume","conversation":"c","resume_token":"r","after":-1}"#,

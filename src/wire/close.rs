@@ -45,6 +45,8 @@ pub enum Close {
     Protocol,
     /// A ninth socket joined; this was the oldest.
     TooManySockets,
+    /// The customer signed out.
+    SignedOut,
 }
 
 impl Close {
@@ -68,6 +70,7 @@ impl Close {
             Self::TokenRefused => 4500,
             Self::Protocol => 4502,
             Self::TooManySockets => 4503,
+            Self::SignedOut => 4504,
         }
     }
 
@@ -91,6 +94,7 @@ impl Close {
             Self::TokenRefused => "token_refused",
             Self::Protocol => "protocol",
             Self::TooManySockets => "too_many_sockets",
+            Self::SignedOut => "signed_out",
         }
     }
 

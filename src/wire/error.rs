@@ -18,6 +18,8 @@ pub enum ErrorCode {
     OutOfOrder,
     /// A valid token is needed.
     AuthenticationRequired,
+    /// The widget takes no tokens.
+    NotEnabled,
     /// The token is another identity's.
     SubjectMismatch,
     /// No such conversation here, or the wrong `resume_token`.
@@ -43,6 +45,7 @@ impl ErrorCode {
             Self::UnsupportedFrame => "unsupported_frame",
             Self::OutOfOrder => "out_of_order",
             Self::AuthenticationRequired => "authentication_required",
+            Self::NotEnabled => "not_enabled",
             Self::SubjectMismatch => "subject_mismatch",
             Self::UnknownConversation => "unknown_conversation",
             Self::ConversationEnded => "conversation_ended",
@@ -68,6 +71,9 @@ impl ErrorCode {
             Self::OutOfOrder => "Send start or resume once, as the first frame of the connection.",
             Self::AuthenticationRequired => {
                 "Get a fresh token from the page's token provider and present it."
+            }
+            Self::NotEnabled => {
+                "Leave the token out, or have the operator set the widget's authentication to optional or required."
             }
             Self::SubjectMismatch => "Begin a new conversation for this customer.",
             Self::UnknownConversation | Self::ConversationEnded => "Begin a new conversation with start.",

@@ -3,20 +3,24 @@
 use serde::Serialize;
 
 use crate::domain::conversation::{
-    Assignment, Authentication, Downgraded, Ended, Entry, Fact, Message, Place, SignedIn, Started,
+    Assignment, Authentication, AuthenticationRequest, ContextChange, Downgraded, Ended, Entry, Fact,
+    Message, Place, Read, SignedIn, Started,
 };
-use crate::domain::conversation::{DowngradeReason, EndedBy, SignInReason};
+use crate::domain::conversation::{DowngradeReason, EndedBy, Reader, SignInReason};
 use crate::domain::time::UnixTime;
 
 use super::views::{AuthenticationView, Rfc3339, VariablesView, role_name};
 
 /// Every stored type's full name.
-pub const EVENT_TYPES: [&str; 6] = [
+pub const EVENT_TYPES: [&str; 9] = [
     "usher.conversation.started",
     "usher.conversation.authenticated",
     "usher.conversation.downgraded",
+    "usher.conversation.context",
     "usher.conversation.message",
     "usher.conversation.assigned",
+    "usher.conversation.authentication_requested",
+    "usher.conversation.read",
     "usher.conversation.ended",
 ];
 
@@ -30,7 +34,10 @@ pub const fn event_type(fact: &Fact) -> &'static str {
         Fact::Started(_) => "usher.conversation.started",
         Fact::Authenticated(_) => "usher.conversation.authenticated",
         Fact::Downgraded(_) => "usher.conversation.downgraded",
+        Fact::Context(_) => "usher.conversation.context",
         Fact::Message(_) => "usher.conversation.message",
+        Fact::Read(_) => "usher.conversation.read",
+        Fact::AuthenticationRequested(_) => "usher.conversation.authentication_requested",
         Fact::Assigned(_) => "usher.conversation.assigned",
         Fact::Ended(_) => "usher.conversation.ended",
     }
@@ -83,6 +90,10 @@ enum FactView<'a> {
         previous: AuthenticationView<'a>,
         variables: VariablesView<'a>,
     },
+    Context {
+        variables: VariablesView<'a>,
+        changed: &'a [String],
+    },
     Message {
         from: &'static str,
         text: &'a str,
@@ -95,6 +106,15 @@ enum FactView<'a> {
         queue: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         agent: Option<&'a str>,
+    },
+    Read {
+        by: &'static str,
+        up_to: u64,
+    },
+    AuthenticationRequested {
+        by: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        message: Option<&'a str>,
     },
     Typing {
         from: &'static str,
@@ -176,6 +196,13 @@ fn fact_view(entry: &Entry) -> FactView<'_> {
             previous: previous.into(),
             variables: VariablesView { variables, authenticated },
         },
+        Fact::Context(ContextChange { variables, changed }) => {
+            FactView::Context { variables: VariablesView { variables, authenticated }, changed }
+        }
+        Fact::Read(Read { by, up_to }) => FactView::Read { by: reader_name(*by), up_to: up_to.get() },
+        Fact::AuthenticationRequested(AuthenticationRequest { message, .. }) => {
+            FactView::AuthenticationRequested { by: "agent", message: message.as_deref() }
+        }
         Fact::Message(Message { author, id, text, name, authenticated }) => FactView::Message {
             from: role_name(author),
             text: text.as_str(),
@@ -203,6 +230,18 @@ pub const fn downgrade_reason(reason: DowngradeReason) -> &'static str {
     match reason {
         DowngradeReason::TokenExpired => "token_expired",
         DowngradeReason::KeyExpired => "key_expired",
+        DowngradeReason::Revoked => "revoked",
+        DowngradeReason::SignedOut => "signed_out",
+        DowngradeReason::Idle => "idle",
+    }
+}
+
+/// The `by` of a reading.
+#[must_use]
+pub(super) const fn reader_name(by: Reader) -> &'static str {
+    match by {
+        Reader::Customer => "customer",
+        Reader::Agent => "agent",
     }
 }
 

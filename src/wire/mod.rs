@@ -15,7 +15,7 @@ pub use event::{
     EVENT_TYPES, TYPING_TYPE, downgrade_reason, ended_by, event_type, sign_in_reason, write_event,
     write_typing,
 };
-pub use server_frame::{Limits, ServerFrame, replayed_frame};
+pub use server_frame::{Limits, NOTHING, ServerFrame, replayed_frame};
 pub use views::{AuthenticationView, ContextView, Rfc3339, VariableView, VariablesView, role_name};
 
 /// The WebSocket subprotocol (RFC 6455 §1.9).

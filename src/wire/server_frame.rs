@@ -3,10 +3,12 @@
 use serde::Serialize;
 
 use crate::domain::context::ContextReport;
-use crate::domain::conversation::{Assignment, Downgraded, Ended, Entry, Fact, Message, SignedIn};
+use crate::domain::conversation::{
+    Assignment, AuthenticationRequest, Downgraded, Ended, Entry, Fact, Message, Read, SignedIn,
+};
 
 use super::error::ErrorFrame;
-use super::event::{downgrade_reason, ended_by, sign_in_reason};
+use super::event::{downgrade_reason, ended_by, reader_name, sign_in_reason};
 use super::views::{AuthenticationView, ContextView, Rfc3339, role_name};
 
 /// What a widget may do, told at the beginning.
@@ -58,6 +60,15 @@ pub enum ServerFrame<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         resume_token: Option<&'a str>,
     },
+    TokenExpiring {
+        expires_at: Rfc3339,
+        refresh_by: Rfc3339,
+    },
+    Context {
+        context: ContextView<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sequence: Option<u64>,
+    },
     Accepted {
         id: &'a str,
         sequence: u64,
@@ -78,6 +89,16 @@ pub enum ServerFrame<'a> {
     Typing {
         from: &'a str,
     },
+    Read {
+        sequence: u64,
+        by: &'static str,
+        up_to: u64,
+    },
+    AuthenticationRequested {
+        sequence: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        message: Option<&'a str>,
+    },
     Assigned {
         sequence: u64,
         queue: &'a str,
@@ -93,6 +114,7 @@ pub enum ServerFrame<'a> {
     Draining {
         reconnect_after_ms: u64,
     },
+    Pong,
     Error(&'a ErrorFrame),
 }
 
@@ -104,15 +126,17 @@ impl ServerFrame<'_> {
     }
 }
 
-static NOTHING: ContextReport = ContextReport { accepted: Vec::new(), rejected: Vec::new() };
+/// No variables were offered, or none were looked at.
+pub static NOTHING: ContextReport = ContextReport { accepted: Vec::new(), rejected: Vec::new() };
 
-/// The frame that an entry is to a widget, live or replayed; none for the beginning, which `started` tells.
+/// The frame that an entry is to a widget, live or replayed. None for the beginning, which `started` tells, nor for
+/// the page's own variables, of which the page that changed them is told.
 #[must_use]
 pub fn replayed_frame(entry: &Entry) -> Option<ServerFrame<'_>> {
     let sequence = entry.sequence.get();
     let authentication = AuthenticationView::from(&entry.authentication);
     Some(match &entry.fact {
-        Fact::Started(_) => return None,
+        Fact::Started(_) | Fact::Context(_) => return None,
         Fact::Authenticated(SignedIn { reason, context, .. }) => ServerFrame::Authentication {
             authentication,
             reason: sign_in_reason(*reason),
@@ -138,6 +162,12 @@ pub fn replayed_frame(entry: &Entry) -> Option<ServerFrame<'_>> {
                 id: by_customer.then_some(id.as_str()),
                 authenticated: by_customer.then_some(*authenticated),
             }
+        }
+        Fact::Read(Read { by, up_to }) => {
+            ServerFrame::Read { sequence, by: reader_name(*by), up_to: up_to.get() }
+        }
+        Fact::AuthenticationRequested(AuthenticationRequest { message, .. }) => {
+            ServerFrame::AuthenticationRequested { sequence, message: message.as_deref() }
         }
         Fact::Assigned(Assignment { queue, agent }) => {
             ServerFrame::Assigned { sequence, queue, agent: agent.as_deref() }

@@ -116,7 +116,7 @@ impl Node {
         let (metrics, clock, lifecycle) = (Arc::new(Metrics::new()), Clock::system(), Lifecycle::new());
         let journal = Journal::open(&folder.path().join("usher.journal"), metrics.clone()).unwrap();
         let projection = Projection::start(&journal, &lifecycle).unwrap();
-        let conversations = Conversations::new(journal.clone(), clock, metrics.clone());
+        let conversations = Conversations::new(journal.clone(), clock, metrics.clone(), lifecycle.clone());
         let router = router(ConsumerState {
             clients: vec![
                 client("root", &Scope::ALL, &["*"]),

@@ -2,11 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::json::{Json, Object};
-
-use super::entry::{check_name, declared, read};
-use super::signed::occurrences;
-use super::{ContextPolicy, ContextReport, MAX_ENTRIES, RejectionReason, Source, Variable, Variables};
+use super::offered::Offered;
+use super::{ContextReport, MAX_ENTRIES, RejectionReason, Source, Variable, Variables};
 
 /// The outcome of an offer.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -24,61 +21,35 @@ pub struct Merged {
 /// `signed_ever` are the names that any token has given in this conversation; they are out of the page's reach for
 /// good. Unsigned variables are counted apart from signed ones: those held, and each new name offered.
 #[must_use]
-pub fn merge_unsigned(
-    held: &Variables,
-    offered: &Object<'_>,
-    signed_ever: &BTreeSet<String>,
-    policy: &ContextPolicy,
-) -> Merged {
+pub fn merge_unsigned(held: &Variables, offered: &Offered, signed_ever: &BTreeSet<String>) -> Merged {
     let is_unsigned = |variable: &Variable| variable.source == Source::Widget;
+    let is_signed = |name: &str| {
+        signed_ever.contains(name) || held.get(name).is_some_and(|variable| !is_unsigned(variable))
+    };
     let mut count = held.values().filter(|variable| is_unsigned(variable)).count();
     let mut variables = held.clone();
     let mut report = ContextReport::default();
     let mut seen = BTreeSet::new();
-    let times = occurrences(offered);
-    for (name, entry) in offered.members() {
-        let is_new = !held.get(name).is_some_and(is_unsigned) && seen.insert(name);
+    for one in offered.variables() {
+        let is_new = !held.get(&one.name).is_some_and(is_unsigned) && seen.insert(&one.name);
         count += usize::from(is_new);
-        let read = || {
-            if is_new && count > MAX_ENTRIES {
-                return Err(RejectionReason::TooMany);
-            }
-            check_name(name)?;
-            if times[name] > 1 {
-                return Err(RejectionReason::Duplicate);
-            }
-            unsigned(name, entry, held, signed_ever, policy)
+        let taken = if is_new && count > MAX_ENTRIES {
+            Err(RejectionReason::TooMany)
+        } else {
+            one.taken(is_signed(&one.name))
         };
-        match read() {
+        match taken {
             Ok(variable) => {
-                report.accepted.push(name.to_owned());
+                report.accepted.push(one.name.clone());
                 match variable {
-                    Some(variable) => variables.insert(name.to_owned(), variable),
-                    None => variables.remove(name),
+                    Some(variable) => variables.insert(one.name.clone(), variable.clone()),
+                    None => variables.remove(&one.name),
                 };
             }
-            Err(reason) => report.reject(name, reason),
+            Err(reason) => report.reject(&one.name, reason),
         }
     }
     Merged { changed: changed(held, &variables), variables, report }
-}
-
-fn unsigned(
-    name: &str,
-    entry: &Json<'_>,
-    held: &Variables,
-    signed_ever: &BTreeSet<String>,
-    policy: &ContextPolicy,
-) -> Result<Option<Variable>, RejectionReason> {
-    let is_signed = held.get(name).is_some_and(|variable| variable.source == Source::Token);
-    if is_signed || signed_ever.contains(name) {
-        return Err(RejectionReason::SignedWins);
-    }
-    let declared = declared(name, policy)?;
-    if declared.signed {
-        return Err(RejectionReason::SignedOnly);
-    }
-    read(entry, declared.kind, Source::Widget)
 }
 
 /// A token's variables in place of those of the token before it; an unsigned one of the same name gives way.

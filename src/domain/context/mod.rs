@@ -2,12 +2,14 @@
 
 mod entry;
 mod merge;
+mod offered;
 mod policy;
 mod signed;
 mod variables;
 
 pub use entry::{MAX_NAME_CHARACTERS, MAX_VALUE_CHARACTERS};
 pub use merge::{Merged, merge_unsigned, replace_signed};
+pub use offered::Offered;
 pub use policy::{ContextPolicy, Declared, Undeclared};
 pub use signed::read_signed;
 pub use variables::{Primitive, Source, Value, Variable, VariableType, Variables};

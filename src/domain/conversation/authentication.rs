@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::keys::Fingerprint;
 use crate::domain::time::UnixTime;
-use crate::domain::token::{AuthenticationEnd, Identity, VerifiedCustomer};
+use crate::domain::token::{AuthenticationEnd, Identity, Revocations, VerifiedCustomer};
 
 /// Authenticated or anonymous: nothing between.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +47,20 @@ pub enum DowngradeReason {
     TokenExpired,
     /// The key that signed it ran out first.
     KeyExpired,
+    /// The token, its customer's tokens, its key or this very authentication was revoked.
+    Revoked,
+    /// The customer signed out.
+    SignedOut,
+    /// The customer was not heard of for a while.
+    Idle,
+}
+
+impl DowngradeReason {
+    /// Whether somebody wanted the end: then the tokens taken so far are taken no more.
+    #[must_use]
+    pub const fn is_wanted(self) -> bool {
+        matches!(self, Self::Revoked | Self::SignedOut)
+    }
 }
 
 impl Authenticated {
@@ -55,6 +69,12 @@ impl Authenticated {
     pub fn refresh_by(&self) -> UnixTime {
         let life = self.expires_at.since(self.issued_at);
         self.issued_at.plus(life * 3 / 4)
+    }
+
+    /// Whether its token is among the tenant's revocations.
+    #[must_use]
+    pub fn is_revoked(&self, revocations: &Revocations) -> bool {
+        revocations.cover(&self.identity, self.issued_at, self.kid.as_deref(), self.fingerprint)
     }
 
     /// The reason that a downgrade at `expires_at` has.

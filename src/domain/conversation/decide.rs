@@ -1,43 +1,51 @@
 //! From an event to the entries it leads to.
 
+use std::time::Duration;
+
 use crate::domain::context::{Merged, replace_signed};
 use crate::domain::id::Sequence;
 use crate::domain::time::UnixTime;
-use crate::domain::token::VerifiedCustomer;
+use crate::domain::token::{Revocations, VerifiedCustomer};
 
-use super::authentication::{Authenticated, Authentication};
+use super::authentication::{Authenticated, Authentication, DowngradeReason};
 use super::entry::{
-    Assignment, Downgraded, Ended, EndedBy, Entry, Fact, Message, SignInReason, SignedIn, Started,
+    Assignment, AuthenticationRequest, ContextChange, Downgraded, Ended, EndedBy, Entry, Fact, Message, Read,
+    SignInReason, SignedIn, Started,
 };
-use super::event::{Assign, Event, InvalidTransition, NewMessage, Start};
+use super::event::{Assign, Event, InvalidTransition, NewMessage, SetContext, Start};
 use super::recorded::Known;
 use super::{Conversation, Status};
+
+/// The reading of each side is journaled at most once in this time.
+const READ_EVERY: Duration = Duration::from_secs(1);
 
 impl Conversation {
     /// What `event` leads to at `now`, in order, to be stored as one record; nothing where nothing changes.
     ///
     /// A downgrade that is due comes first, whatever the event, so that no entry is ever authenticated past the
-    /// end of the authentication, however late a timer is. `now` is never taken for earlier than the last entry.
+    /// end of the authentication, however late a timer is, nor by a token that is among the tenant's `revocations`.
+    /// `now` is never taken for earlier than the last entry.
     ///
     /// # Errors
     /// Why the event leads to nothing. A downgrade that is due is then still due.
-    pub fn decide(&self, now: UnixTime, event: &Event) -> Result<Vec<Entry>, InvalidTransition> {
-        let mut draft = Draft::of(self, now);
+    pub fn decide(
+        &self,
+        now: UnixTime,
+        revocations: &Revocations,
+        event: &Event,
+    ) -> Result<Vec<Entry>, InvalidTransition> {
+        let mut draft = Draft::of(self, now, revocations);
         match (&self.status, event) {
             (Status::Unborn, Event::Start(start)) => draft.begin(start)?,
             (Status::Unborn, _) => return Err(InvalidTransition::NotStarted),
             (_, Event::Start(_)) => return Err(InvalidTransition::AlreadyStarted),
             (_, Event::Message(message)) => draft.message(message)?,
+            (_, Event::RequestAuthentication(request)) => draft.request_authentication(request)?,
             (Status::Ended(_), Event::Deadline) => {}
             (Status::Ended(_), _) => return Err(InvalidTransition::ConversationEnded),
             (Status::Open, event) => {
                 draft.downgrade_if_due();
-                match event {
-                    Event::SignIn(customer) => draft.sign_in(customer)?,
-                    Event::Assign(assign) => draft.assign(assign),
-                    Event::End { by, reason } => draft.end(*by, reason.clone()),
-                    Event::Start(_) | Event::Message(_) | Event::Deadline => {}
-                }
+                draft.go_on(event)?;
             }
         }
         Ok(draft.entries)
@@ -47,6 +55,7 @@ impl Conversation {
 /// The entries decided so far, and what they change for those after them.
 struct Draft<'a> {
     conversation: &'a Conversation,
+    revocations: &'a Revocations,
     at: UnixTime,
     sequence: Sequence,
     authentication: Authentication,
@@ -54,9 +63,10 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn of(conversation: &'a Conversation, now: UnixTime) -> Self {
+    fn of(conversation: &'a Conversation, now: UnixTime, revocations: &'a Revocations) -> Self {
         Self {
             conversation,
+            revocations,
             at: now.max(conversation.last_at),
             sequence: conversation.sequence,
             authentication: conversation.authentication.clone(),
@@ -70,6 +80,22 @@ impl<'a> Draft<'a> {
         self.entries.push(Entry { sequence: self.sequence, at: self.at, authentication, fact });
     }
 
+    /// What happens in an open conversation, once what is due has happened.
+    fn go_on(&mut self, event: &Event) -> Result<(), InvalidTransition> {
+        match event {
+            Event::SignIn(customer) => self.sign_in(customer)?,
+            Event::SignOut => self.downgrade(DowngradeReason::SignedOut),
+            Event::Revoke => self.downgrade(DowngradeReason::Revoked),
+            Event::Idle => self.downgrade(DowngradeReason::Idle),
+            Event::SetContext(set) => self.set_context(set)?,
+            Event::Read(read) => self.read(*read)?,
+            Event::Assign(assign) => self.assign(assign),
+            Event::End { by, reason } => self.end(*by, reason.clone()),
+            Event::Start(_) | Event::Message(_) | Event::RequestAuthentication(_) | Event::Deadline => {}
+        }
+        Ok(())
+    }
+
     fn begin(&mut self, start: &Start) -> Result<(), InvalidTransition> {
         if let Some(customer) = &start.customer {
             self.authenticate(customer)?;
@@ -79,29 +105,40 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// A token that was judged just before its end may arrive here just after it.
+    /// A token that was judged just before its end, or its revocation, may arrive here just after it.
     fn authenticate(&mut self, customer: &VerifiedCustomer) -> Result<(), InvalidTransition> {
+        let authenticated = Authenticated::from(customer);
+        if authenticated.is_revoked(self.revocations) {
+            return Err(InvalidTransition::Revoked);
+        }
         if self.at >= customer.expires_at() {
             return Err(InvalidTransition::TokenExpired);
         }
-        self.authentication = Authentication::Authenticated(Authenticated::from(customer));
+        self.authentication = Authentication::Authenticated(authenticated);
         Ok(())
     }
 
     fn downgrade_if_due(&mut self) {
-        if let Some(previous) = self.conversation.due(self.at) {
-            self.authentication = Authentication::Anonymous;
-            self.record(Fact::Downgraded(Downgraded {
-                reason: previous.downgrade_reason(),
-                previous: previous.clone(),
-                variables: self.conversation.variables.clone(),
-            }));
+        if let Some(reason) = self.conversation.due(self.at, self.revocations) {
+            self.downgrade(reason);
+        }
+    }
+
+    /// Ends the authentication that stands; nothing where none does.
+    fn downgrade(&mut self, reason: DowngradeReason) {
+        let standing = std::mem::replace(&mut self.authentication, Authentication::Anonymous);
+        if let Authentication::Authenticated(previous) = standing {
+            let variables = self.conversation.variables.clone();
+            self.record(Fact::Downgraded(Downgraded { reason, previous, variables }));
         }
     }
 
     fn sign_in(&mut self, customer: &VerifiedCustomer) -> Result<(), InvalidTransition> {
         if self.conversation.identity.as_ref().is_some_and(|known| known != customer.identity()) {
             return Err(InvalidTransition::SubjectMismatch);
+        }
+        if self.conversation.is_barred(customer.issued_at()) {
+            return Err(InvalidTransition::Revoked);
         }
         let reason = match &self.authentication {
             Authentication::Anonymous => SignInReason::TokenPresented,
@@ -117,7 +154,26 @@ impl<'a> Draft<'a> {
     }
 
     fn message(&mut self, message: &NewMessage) -> Result<(), InvalidTransition> {
-        match self.conversation.recorded.find(message) {
+        let NewMessage { author, id, text, name, must_be_authenticated } = message.clone();
+        self.once(self.conversation.recorded.find_message(message))?;
+        let authenticated = self.authentication.is_authenticated();
+        if must_be_authenticated && !authenticated {
+            return Err(InvalidTransition::AuthenticationRequired);
+        }
+        self.record(Fact::Message(Message { author, id, text, name, authenticated }));
+        Ok(())
+    }
+
+    fn request_authentication(&mut self, request: &AuthenticationRequest) -> Result<(), InvalidTransition> {
+        self.once(self.conversation.recorded.find_request(request))?;
+        self.record(Fact::AuthenticationRequested(request.clone()));
+        Ok(())
+    }
+
+    /// Goes on where the author's id is new and the conversation is open. What was stored before the end is still
+    /// known after it.
+    fn once(&mut self, known: Known) -> Result<(), InvalidTransition> {
+        match known {
             Known::Same { sequence, at } => return Err(InvalidTransition::AlreadyStored { sequence, at }),
             Known::Other => return Err(InvalidTransition::IdConflict),
             Known::No => {}
@@ -126,12 +182,36 @@ impl<'a> Draft<'a> {
             return Err(InvalidTransition::ConversationEnded);
         }
         self.downgrade_if_due();
-        let authenticated = self.authentication.is_authenticated();
-        if message.must_be_authenticated && !authenticated {
+        Ok(())
+    }
+
+    fn set_context(&mut self, set: &SetContext) -> Result<(), InvalidTransition> {
+        if set.must_be_authenticated && !self.authentication.is_authenticated() {
             return Err(InvalidTransition::AuthenticationRequired);
         }
-        let NewMessage { author, id, text, name, .. } = message.clone();
-        self.record(Fact::Message(Message { author, id, text, name, authenticated }));
+        let Merged { variables, changed, .. } = self.conversation.merge(&set.offered);
+        if !changed.is_empty() {
+            self.record(Fact::Context(ContextChange { variables, changed }));
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, read: Read) -> Result<(), InvalidTransition> {
+        if read.up_to > self.conversation.sequence {
+            return Err(InvalidTransition::PastTheEnd);
+        }
+        if let Some((held, at)) = self.conversation.read_up_to(read.by) {
+            if read.up_to <= held {
+                return Ok(());
+            }
+            let until = at.plus(READ_EVERY);
+            if self.at < until {
+                return Err(InvalidTransition::TooSoon { until });
+            }
+        } else if read.up_to == Sequence::START {
+            return Ok(());
+        }
+        self.record(Fact::Read(read));
         Ok(())
     }
 

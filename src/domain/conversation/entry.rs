@@ -31,8 +31,14 @@ pub enum Fact {
     Authenticated(SignedIn),
     /// The authentication ended.
     Downgraded(Downgraded),
+    /// The page changed its variables.
+    Context(ContextChange),
     /// Somebody said something.
     Message(Message),
+    /// Somebody has read what was said.
+    Read(Read),
+    /// A consumer asked the customer to sign in.
+    AuthenticationRequested(AuthenticationRequest),
     /// The conversation was put into a queue or given to an agent.
     Assigned(Assignment),
     /// The conversation ended; nothing comes after it.
@@ -85,6 +91,44 @@ pub struct Downgraded {
     pub previous: Authenticated,
     /// The variables, which stay, none of them verified any more.
     pub variables: Variables,
+}
+
+/// A change of the page's variables.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContextChange {
+    /// All variables after it.
+    pub variables: Variables,
+    /// Names whose variable it added, changed or removed.
+    pub changed: Vec<String>,
+}
+
+/// How far somebody has read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Read {
+    /// Who.
+    pub by: Reader,
+    /// The last entry read.
+    pub up_to: Sequence,
+}
+
+/// Who reads what was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// The customer, through a widget.
+    Customer,
+    /// An agent, through a consumer.
+    Agent,
+}
+
+/// A consumer's wish that the customer signs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthenticationRequest {
+    /// Which program asks.
+    pub client: ClientId,
+    /// The program's own id for it.
+    pub id: MessageId,
+    /// What to tell the customer.
+    pub message: Option<String>,
 }
 
 /// Who says something or does something.
@@ -154,4 +198,19 @@ pub enum EndedBy {
     Agent,
     /// Usher itself.
     System,
+}
+
+impl Fact {
+    /// Whether the customer, or a widget for the customer, did it.
+    #[must_use]
+    pub const fn is_by_customer(&self) -> bool {
+        match self {
+            Self::Started(_) | Self::Authenticated(_) | Self::Context(_) => true,
+            Self::Downgraded(downgraded) => matches!(downgraded.reason, DowngradeReason::SignedOut),
+            Self::Message(message) => matches!(message.author, Author::Customer),
+            Self::Read(read) => matches!(read.by, Reader::Customer),
+            Self::Ended(ended) => matches!(ended.by, EndedBy::Customer),
+            Self::AuthenticationRequested(_) | Self::Assigned(_) => false,
+        }
+    }
 }

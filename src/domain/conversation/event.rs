@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::domain::context::{ContextPolicy, ContextReport, Variables, merge_unsigned};
+use crate::domain::context::{ContextReport, Offered, Variables, merge_unsigned};
 use crate::domain::id::{ClientId, Sequence};
-use crate::domain::json::Object;
 use crate::domain::time::UnixTime;
 use crate::domain::token::VerifiedCustomer;
 
-use super::entry::{Author, EndedBy, Role};
+use super::entry::{AuthenticationRequest, Author, EndedBy, Read, Role};
 use super::message::{MessageId, MessageText};
 
 /// Something that somebody wants, or that the time brings.
@@ -18,8 +17,20 @@ pub enum Event {
     Start(Box<Start>),
     /// A verified customer signs in, or brings a fresher token.
     SignIn(Box<VerifiedCustomer>),
+    /// The customer signs out.
+    SignOut,
+    /// The authentication that stands is revoked, whatever its token.
+    Revoke,
+    /// The customer was not heard of for as long as an authentication may wait.
+    Idle,
+    /// The page offers variables.
+    SetContext(SetContext),
     /// Somebody says something.
     Message(NewMessage),
+    /// Somebody has read up to an entry.
+    Read(Read),
+    /// A consumer asks the customer to sign in.
+    RequestAuthentication(AuthenticationRequest),
     /// A consumer puts the conversation somewhere.
     Assign(Assign),
     /// Somebody ends the conversation.
@@ -57,9 +68,9 @@ impl Start {
 
     /// The same with the page's variables: none of them in the place of a signed one.
     #[must_use]
-    pub fn with_context(mut self, offered: &Object<'_>, policy: &ContextPolicy) -> Self {
+    pub fn with_context(mut self, offered: &Offered) -> Self {
         let signed = self.variables.keys().cloned().collect();
-        let merged = merge_unsigned(&self.variables, offered, &signed, policy);
+        let merged = merge_unsigned(&self.variables, offered, &signed);
         self.variables = merged.variables;
         self.context.accepted.extend(merged.report.accepted);
         self.context.rejected.extend(merged.report.rejected);
@@ -77,6 +88,15 @@ impl Start {
     pub const fn is_authenticated(&self) -> bool {
         self.customer.is_some()
     }
+}
+
+/// Variables that the page offers during the conversation.
+#[derive(Debug, Clone)]
+pub struct SetContext {
+    /// The variables.
+    pub offered: Offered,
+    /// Whether they are taken only while the conversation is authenticated.
+    pub must_be_authenticated: bool,
 }
 
 /// Something to be said.
@@ -118,8 +138,17 @@ pub enum InvalidTransition {
     SubjectMismatch,
     /// The token was good when it was judged, and its time has run out since.
     TokenExpired,
+    /// The token is revoked, or older than a sign-out or revocation that the conversation has seen.
+    Revoked,
     /// The token is no fresher than the one that stands: all is as it was.
     Unchanged,
+    /// Nobody can have read what is not there yet.
+    PastTheEnd,
+    /// Somebody's reading was journaled less than a second ago; the next is taken at this instant.
+    TooSoon {
+        /// When to try again.
+        until: UnixTime,
+    },
     /// The very same message was stored before: not a fault, but an answer.
     AlreadyStored {
         /// Its place.

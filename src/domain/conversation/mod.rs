@@ -11,6 +11,7 @@ mod decide;
 mod entry;
 mod event;
 mod message;
+mod notices;
 mod place;
 mod recorded;
 
@@ -20,19 +21,20 @@ mod tests;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::domain::context::{Source, Variables};
+use crate::domain::context::{Merged, Offered, Source, Variables, merge_unsigned};
 use crate::domain::id::Sequence;
 use crate::domain::time::UnixTime;
-use crate::domain::token::Identity;
+use crate::domain::token::{Identity, Revocations};
 
-pub use access::{Admission, Credential, NotAdmitted};
+pub use access::{Admission, AdmissionPolicy, Credential, NotAdmitted};
 pub use authentication::{Authenticated, Authentication, DowngradeReason};
 pub use entry::{
-    Assignment, Author, Downgraded, Ended, EndedBy, Entry, Fact, Message, Role, SignInReason, SignedIn,
-    Started,
+    Assignment, AuthenticationRequest, Author, ContextChange, Downgraded, Ended, EndedBy, Entry, Fact,
+    Message, Read, Reader, Role, SignInReason, SignedIn, Started,
 };
-pub use event::{Assign, Event, InvalidTransition, NewMessage, Start};
+pub use event::{Assign, Event, InvalidTransition, NewMessage, SetContext, Start};
 pub use message::{MESSAGE_ID_CHARACTERS_MAX, MessageId, MessageText, TextRefused};
+pub use notices::Notices;
 pub use place::Place;
 use recorded::Recorded;
 
@@ -44,13 +46,19 @@ pub struct Conversation {
     sequence: Sequence,
     started_at: UnixTime,
     last_at: UnixTime,
+    heard_at: UnixTime,
+    active_at: UnixTime,
     authentication: Authentication,
     changed: Option<(AuthenticationChange, UnixTime)>,
     identity: Option<Identity>,
+    accepted: Option<UnixTime>,
+    barred: Option<UnixTime>,
+    anonymous_since: Sequence,
     generation: u32,
     variables: Variables,
     signed_names: BTreeSet<String>,
     assignment: Assignment,
+    read: [Option<(Sequence, UnixTime)>; 2],
     recorded: Recorded,
 }
 
@@ -84,13 +92,19 @@ impl Conversation {
             sequence: Sequence::START,
             started_at: UnixTime::EPOCH,
             last_at: UnixTime::EPOCH,
+            heard_at: UnixTime::EPOCH,
+            active_at: UnixTime::EPOCH,
             authentication: Authentication::Anonymous,
             changed: None,
             identity: None,
+            accepted: None,
+            barred: None,
+            anonymous_since: Sequence::START,
             generation: 0,
             variables: Variables::new(),
             signed_names: BTreeSet::new(),
             assignment: Assignment { queue: Arc::from(""), agent: None },
+            read: [None; 2],
             recorded: Recorded::default(),
         }
     }
@@ -103,6 +117,12 @@ impl Conversation {
         assert_eq!(entry.sequence, self.sequence.next(), "entries of {} are applied in order", self.place.id);
         self.sequence = entry.sequence;
         self.last_at = entry.at;
+        if entry.fact.is_by_customer() {
+            self.heard_at = entry.at;
+        }
+        if entry.fact.is_by_customer() || matches!(entry.fact, Fact::Message(_)) {
+            self.active_at = entry.at;
+        }
         self.note_authentication(entry);
         match &entry.fact {
             Fact::Started(started) => {
@@ -112,8 +132,11 @@ impl Conversation {
                 self.hold(&started.variables);
             }
             Fact::Authenticated(signed_in) => self.hold(&signed_in.variables),
-            Fact::Downgraded(_) => {}
-            Fact::Message(message) => self.recorded.insert(entry, message),
+            Fact::Downgraded(_) => self.anonymous_since = entry.sequence,
+            Fact::Context(change) => self.hold(&change.variables),
+            Fact::Message(message) => self.recorded.insert_message(entry, message),
+            Fact::Read(read) => self.read[read.by as usize] = Some((read.up_to, entry.at)),
+            Fact::AuthenticationRequested(request) => self.recorded.insert_request(entry, request),
             Fact::Assigned(assignment) => self.assignment = assignment.clone(),
             Fact::Ended(ended) => self.status = Status::Ended(ended.clone()),
         }
@@ -121,11 +144,15 @@ impl Conversation {
 
     fn note_authentication(&mut self, entry: &Entry) {
         self.authentication = entry.authentication.clone();
-        if let Authentication::Authenticated(now) = &self.authentication
-            && self.identity.is_none()
-        {
-            self.identity = Some(now.identity.clone());
-            self.generation += 1;
+        if let Authentication::Authenticated(now) = &self.authentication {
+            self.accepted = self.accepted.max(Some(now.issued_at));
+            if self.identity.is_none() {
+                self.identity = Some(now.identity.clone());
+                self.generation += 1;
+            }
+        }
+        if matches!(&entry.fact, Fact::Downgraded(downgraded) if downgraded.reason.is_wanted()) {
+            self.bar_accepted();
         }
         let change = match &entry.fact {
             Fact::Started(_) if self.authentication.is_authenticated() => {
@@ -144,12 +171,60 @@ impl Conversation {
         self.signed_names.extend(signed.map(|(name, _)| name.clone()));
     }
 
-    /// The authentication whose time is up at `now`.
-    fn due(&self, now: UnixTime) -> Option<&Authenticated> {
+    /// Why the authentication that stands has to end at `now`, where it has to.
+    fn due(&self, now: UnixTime, revocations: &Revocations) -> Option<DowngradeReason> {
         match &self.authentication {
-            Authentication::Authenticated(held) if self.is_open() && now >= held.expires_at => Some(held),
+            Authentication::Authenticated(held) if self.is_open() => {
+                let revoked = || held.is_revoked(revocations).then_some(DowngradeReason::Revoked);
+                (now >= held.expires_at).then(|| held.downgrade_reason()).or_else(revoked)
+            }
             _ => None,
         }
+    }
+
+    /// Takes none of the tokens issued until the newest one accepted so far any more.
+    ///
+    /// A downgrade that somebody wanted does so by itself. A sign-out of a conversation that is anonymous already
+    /// makes no entry: whoever keeps a note of it calls this, now and whenever the conversation is read again.
+    pub fn bar(&mut self, until: UnixTime) {
+        self.barred = self.barred.max(Some(until));
+    }
+
+    fn bar_accepted(&mut self) {
+        self.barred = self.barred.max(self.accepted);
+    }
+
+    /// Whether a token issued then came too early to be taken after a sign-out or a revocation.
+    fn is_barred(&self, issued_at: UnixTime) -> bool {
+        self.barred.is_some_and(|barred| issued_at <= barred)
+    }
+
+    /// The greatest `iat` of the tokens accepted so far.
+    #[must_use]
+    pub const fn accepted_until(&self) -> Option<UnixTime> {
+        self.accepted
+    }
+
+    /// Whether an entry has to wait for the next sign-in in a widget that shows consumers' messages to signed-in
+    /// customers only: it was said since nobody is signed in.
+    #[must_use]
+    pub fn withholds(&self, entry: &Entry) -> bool {
+        let by_consumer =
+            matches!(&entry.fact, Fact::Message(said) if matches!(said.author, Author::Consumer { .. }));
+        let anonymous = self.is_open() && !self.authentication.is_authenticated();
+        by_consumer && anonymous && entry.sequence > self.anonymous_since
+    }
+
+    /// What the page's offer would lead to.
+    #[must_use]
+    pub fn merge(&self, offered: &Offered) -> Merged {
+        merge_unsigned(&self.variables, offered, &self.signed_names)
+    }
+
+    /// How far this side has read, and when that was journaled, where it was.
+    #[must_use]
+    pub const fn read_up_to(&self, by: Reader) -> Option<(Sequence, UnixTime)> {
+        self.read[by as usize]
     }
 
     /// The next instant at which time alone changes something: send [`Event::Deadline`] then.
@@ -195,6 +270,18 @@ impl Conversation {
     #[must_use]
     pub const fn last_at(&self) -> UnixTime {
         self.last_at
+    }
+
+    /// When the customer was last heard of, as far as the journal tells.
+    #[must_use]
+    pub const fn heard_at(&self) -> UnixTime {
+        self.heard_at
+    }
+
+    /// When somebody last said something, or the customer was last heard of, as far as the journal tells.
+    #[must_use]
+    pub const fn active_at(&self) -> UnixTime {
+        self.active_at
     }
 
     /// The state of authentication after the last entry.

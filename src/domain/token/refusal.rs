@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::keys::Fingerprint;
 use crate::domain::time::UnixTime;
 
-use super::Identity;
+use super::{Identity, Revocations};
 
 /// Why a token was not accepted; the codes are those of the widget protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -184,6 +186,8 @@ pub struct ExpiredCustomer {
     pub(super) identity: Identity,
     pub(super) issued_at: UnixTime,
     pub(super) expires_at: UnixTime,
+    pub(super) kid: Option<Arc<str>>,
+    pub(super) fingerprint: Fingerprint,
 }
 
 impl ExpiredCustomer {
@@ -197,6 +201,12 @@ impl ExpiredCustomer {
     #[must_use]
     pub const fn issued_at(&self) -> UnixTime {
         self.issued_at
+    }
+
+    /// Whether the token is among the tenant's revocations.
+    #[must_use]
+    pub fn is_revoked(&self, revocations: &Revocations) -> bool {
+        revocations.cover(&self.identity, self.issued_at, self.kid.as_deref(), self.fingerprint)
     }
 
     /// When the token ended: its `exp` with the tenant's grace.
@@ -242,6 +252,20 @@ impl Refusal {
         }
     }
 
+    /// A token that was revoked, or is older than a sign-out or a revocation that its conversation has seen.
+    #[must_use]
+    pub fn revoked() -> Self {
+        let message = "the token was revoked, or its customer has signed out since it was issued";
+        Self::new(Reason::Revoked, Step::Revocation, message, "sign in again for a new token")
+    }
+
+    /// A token that was good when it was judged, and whose time ran out before the verdict took effect.
+    #[must_use]
+    pub fn expired_meanwhile() -> Self {
+        let message = "the token has just expired (exp)";
+        Self::new(Reason::Expired, Step::Time, message, "fetch a fresh token from the token service")
+    }
+
     /// The same refusal in other words: those of an operator's own tool, which may say more.
     #[must_use]
     pub fn in_words(self, message: String, action: String) -> Self {
@@ -259,7 +283,8 @@ impl Refusal {
     pub(crate) fn expired_for_tests(subject: &str, issued_at: UnixTime, expires_at: UnixTime) -> Self {
         let identity = Identity { issuer: "contosohelp.com".into(), subject: subject.into() };
         let refusal = Self::new(Reason::Expired, Step::Time, "the token has expired", "get another one");
-        refusal.with_expired(ExpiredCustomer { identity, issued_at, expires_at })
+        let (kid, fingerprint) = (Some("a".into()), Fingerprint([7; 32]));
+        refusal.with_expired(ExpiredCustomer { identity, issued_at, expires_at, kid, fingerprint })
     }
 
     /// The customer, where `exp` is the only thing that is wrong with the token.

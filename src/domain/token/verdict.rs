@@ -50,7 +50,7 @@ impl Presented<'_> {
             key.kid().map(AsRef::as_ref),
             key.fingerprint(),
         ) {
-            return Err(revoked());
+            return Err(Refusal::revoked());
         }
         judge(&payload, claims, key, policy, now)
             .map(|customer| VerifiedCustomer { key_past_expiry, ..customer })
@@ -100,11 +100,6 @@ fn bad_signature(keys: &KeySet) -> Refusal {
     Refusal::new(Reason::BadSignature, Step::Signature, whose, action)
 }
 
-fn revoked() -> Refusal {
-    let message = "the token was revoked, with its customer's others or with the key that signed it";
-    Refusal::new(Reason::Revoked, Step::Revocation, message, "sign in again for a new token")
-}
-
 fn payload(bytes: &[u8]) -> Result<Object<'_>, Refusal> {
     let refused = |message: String| {
         let action = "the token service must sign a JSON object of claims, each of them once";
@@ -131,7 +126,7 @@ fn judge(
     let token_end = claims.exp.ceil.plus(policy.expiry_grace);
     let rest = not_early(&claims, policy, now).and_then(|()| context_of(payload, policy));
     if now >= token_end {
-        return Err(expired(rest.is_ok(), claims, token_end));
+        return Err(expired(rest.is_ok(), claims, key, token_end));
     }
     let (variables, context) = rest?;
     let key_end = key.expiry().filter(|_| policy.key_expiry == KeyExpiry::Enforce);
@@ -152,7 +147,7 @@ fn judge(
     })
 }
 
-fn expired(only_that: bool, claims: Claims, token_end: UnixTime) -> Refusal {
+fn expired(only_that: bool, claims: Claims, key: &PublicKey, token_end: UnixTime) -> Refusal {
     let message = "the token has expired (exp)";
     let action =
         "fetch a fresh token from the token service; where every token arrives expired, its clock is behind";
@@ -161,7 +156,13 @@ fn expired(only_that: bool, claims: Claims, token_end: UnixTime) -> Refusal {
         return refusal;
     }
     let Claims { identity, iat, .. } = claims;
-    refusal.with_expired(ExpiredCustomer { identity, issued_at: iat.floor, expires_at: token_end })
+    refusal.with_expired(ExpiredCustomer {
+        identity,
+        issued_at: iat.floor,
+        expires_at: token_end,
+        kid: key.kid().map(Arc::clone),
+        fingerprint: key.fingerprint(),
+    })
 }
 
 fn not_early(claims: &Claims, policy: &TokenPolicy, now: UnixTime) -> Result<(), Refusal> {

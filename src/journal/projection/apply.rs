@@ -19,6 +19,8 @@ struct Patch<'a> {
     place: &'a Place,
     sequence: Sequence,
     updated_at: UnixTime,
+    heard_at: Option<UnixTime>,
+    active_at: Option<UnixTime>,
     started_at: Option<UnixTime>,
     authentication: Option<(&'a Authentication, Option<AuthenticationChange>, UnixTime)>,
     identity: Option<&'a Identity>,
@@ -33,6 +35,8 @@ impl<'a> Patch<'a> {
             place,
             sequence: Sequence::START,
             updated_at: UnixTime::EPOCH,
+            heard_at: None,
+            active_at: None,
             started_at: None,
             authentication: None,
             identity: None,
@@ -45,6 +49,12 @@ impl<'a> Patch<'a> {
     fn note(&mut self, entry: &'a Entry) {
         self.sequence = entry.sequence;
         self.updated_at = entry.at;
+        if entry.fact.is_by_customer() {
+            self.heard_at = Some(entry.at);
+        }
+        if entry.fact.is_by_customer() || matches!(entry.fact, Fact::Message(_)) {
+            self.active_at = Some(entry.at);
+        }
         match &entry.fact {
             Fact::Started(started) => {
                 self.started_at = Some(entry.at);
@@ -62,9 +72,10 @@ impl<'a> Patch<'a> {
                 self.authenticate(entry, Some(AuthenticationChange::Downgrade(downgraded.reason)));
                 self.variables = Some(record::encode_variables(&downgraded.variables));
             }
+            Fact::Context(change) => self.variables = Some(record::encode_variables(&change.variables)),
             Fact::Assigned(assignment) => self.assignment = Some(assignment.clone()),
             Fact::Ended(ended) => self.ended = Some((ended, entry.at)),
-            Fact::Message(_) => {}
+            Fact::Message(_) | Fact::Read(_) | Fact::AuthenticationRequested(_) => {}
         }
     }
 
@@ -106,7 +117,8 @@ fn write(connection: &Connection, patch: &Patch<'_>) -> rusqlite::Result<()> {
         connection
             .prepare_cached(
                 "INSERT INTO conversation (id, tenant, widget, open, authenticated, authentication, variables, \
-                 queue, sequence, started_at, updated_at) VALUES (?1, ?2, ?3, 1, 0, '', '', '', 0, ?4, ?4)",
+                 queue, sequence, started_at, updated_at, heard_at, active_at) \
+                 VALUES (?1, ?2, ?3, 1, 0, '', '', '', 0, ?4, ?4, ?4, ?4)",
             )?
             .execute(params![
                 id,
@@ -116,11 +128,16 @@ fn write(connection: &Connection, patch: &Patch<'_>) -> rusqlite::Result<()> {
             ])?;
     }
     connection
-        .prepare_cached("UPDATE conversation SET sequence = ?2, updated_at = ?3 WHERE id = ?1")?
+        .prepare_cached(
+            "UPDATE conversation SET sequence = ?2, updated_at = ?3, heard_at = coalesce(?4, heard_at), \
+             active_at = coalesce(?5, active_at) WHERE id = ?1",
+        )?
         .execute(params![
             id,
             i64::try_from(patch.sequence.get()).unwrap_or(i64::MAX),
-            patch.updated_at.millis()
+            patch.updated_at.millis(),
+            patch.heard_at.map(UnixTime::millis),
+            patch.active_at.map(UnixTime::millis),
         ])?;
     write_authentication(connection, patch)?;
     if let Some(variables) = &patch.variables {
@@ -174,6 +191,9 @@ pub(super) const fn change_name(change: AuthenticationChange) -> &'static str {
         AuthenticationChange::SignIn(SignInReason::TokenRefreshed) => "token_refreshed",
         AuthenticationChange::Downgrade(DowngradeReason::TokenExpired) => "token_expired",
         AuthenticationChange::Downgrade(DowngradeReason::KeyExpired) => "key_expired",
+        AuthenticationChange::Downgrade(DowngradeReason::Revoked) => "revoked",
+        AuthenticationChange::Downgrade(DowngradeReason::SignedOut) => "signed_out",
+        AuthenticationChange::Downgrade(DowngradeReason::Idle) => "idle",
     }
 }
 
@@ -183,6 +203,9 @@ pub(super) fn change_named(name: &str) -> Option<AuthenticationChange> {
         "token_refreshed" => AuthenticationChange::SignIn(SignInReason::TokenRefreshed),
         "token_expired" => AuthenticationChange::Downgrade(DowngradeReason::TokenExpired),
         "key_expired" => AuthenticationChange::Downgrade(DowngradeReason::KeyExpired),
+        "revoked" => AuthenticationChange::Downgrade(DowngradeReason::Revoked),
+        "signed_out" => AuthenticationChange::Downgrade(DowngradeReason::SignedOut),
+        "idle" => AuthenticationChange::Downgrade(DowngradeReason::Idle),
         _ => return None,
     })
 }

@@ -11,7 +11,7 @@ use super::super::embedded::private;
 use super::super::error::{Cause, OpenError};
 
 /// The form of the tables below and of what stands in them: raise it with every change.
-const FORM: i64 = 1;
+const FORM: i64 = 2;
 
 const TABLES: &str = "
 CREATE TABLE place (incarnation BLOB NOT NULL, position INTEGER NOT NULL) STRICT;
@@ -33,6 +33,8 @@ CREATE TABLE conversation (
   sequence INTEGER NOT NULL,
   started_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
+  heard_at INTEGER NOT NULL,
+  active_at INTEGER NOT NULL,
   ended TEXT,
   ended_at INTEGER
 ) STRICT, WITHOUT ROWID;
@@ -41,6 +43,8 @@ CREATE INDEX conversation_subject ON conversation (subject, id) WHERE subject IS
 CREATE INDEX conversation_open ON conversation (tenant, id) WHERE open;
 CREATE INDEX conversation_open_count ON conversation (authenticated) WHERE open;
 CREATE INDEX conversation_deadline ON conversation (deadline, id) WHERE deadline IS NOT NULL;
+CREATE INDEX conversation_heard ON conversation (heard_at, id) WHERE open AND authenticated;
+CREATE INDEX conversation_active ON conversation (active_at, id) WHERE open;
 CREATE INDEX conversation_owner ON conversation (tenant, widget, issuer, subject, id)
   WHERE open AND subject IS NOT NULL;
 ";

@@ -65,6 +65,21 @@ pub(super) mod time {
     }
 }
 
+/// The number of an entry.
+pub(super) mod sequence {
+    use super::{Deserialize, Deserializer, Serialize, Serializer};
+    use crate::domain::id::Sequence;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields by reference")]
+    pub(in super::super) fn serialize<S: Serializer>(place: &Sequence, to: S) -> Result<S::Ok, S::Error> {
+        place.get().serialize(to)
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Sequence, D::Error> {
+        u64::deserialize(from).map(Sequence::new)
+    }
+}
+
 pub(super) mod variables {
     use std::collections::BTreeMap;
 

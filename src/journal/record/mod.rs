@@ -12,8 +12,9 @@ use crate::domain::context::{
     ContextReport, Primitive, RejectedVariable, RejectionReason, Source, Value, Variable, Variables,
 };
 use crate::domain::conversation::{
-    Assignment, Authenticated, Authentication, Author, DowngradeReason, Downgraded, Ended, EndedBy, Entry,
-    Fact, Message, MessageId, MessageText, Role, SignInReason, SignedIn, Started,
+    Assignment, Authenticated, Authentication, AuthenticationRequest, Author, ContextChange, DowngradeReason,
+    Downgraded, Ended, EndedBy, Entry, Fact, Message, MessageId, MessageText, Read, Reader, Role,
+    SignInReason, SignedIn, Started,
 };
 use crate::domain::id::{ClientId, Sequence};
 use crate::domain::keys::Fingerprint;
@@ -30,7 +31,10 @@ pub(super) const fn type_of(fact: &Fact) -> &'static str {
         Fact::Started(_) => "started",
         Fact::Authenticated(_) => "authenticated",
         Fact::Downgraded(_) => "downgraded",
+        Fact::Context(_) => "context",
         Fact::Message(_) => "message",
+        Fact::Read(_) => "read",
+        Fact::AuthenticationRequested(_) => "authentication_requested",
         Fact::Assigned(_) => "assigned",
         Fact::Ended(_) => "ended",
     }
@@ -134,7 +138,10 @@ enum FactShape {
     Started(#[serde(with = "StartedShape")] Started),
     Authenticated(#[serde(with = "SignedInShape")] SignedIn),
     Downgraded(#[serde(with = "DowngradedShape")] Downgraded),
+    Context(#[serde(with = "ContextChangeShape")] ContextChange),
     Message(#[serde(with = "MessageShape")] Message),
+    Read(#[serde(with = "ReadShape")] Read),
+    AuthenticationRequested(#[serde(with = "AuthenticationRequestShape")] AuthenticationRequest),
     Assigned(#[serde(with = "AssignmentShape")] Assignment),
     Ended(#[serde(with = "EndedShape")] Ended),
 }
@@ -188,6 +195,44 @@ struct DowngradedShape {
 enum DowngradeReasonShape {
     TokenExpired,
     KeyExpired,
+    Revoked,
+    SignedOut,
+    Idle,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "ContextChange", deny_unknown_fields)]
+struct ContextChangeShape {
+    #[serde(with = "field::variables")]
+    variables: Variables,
+    changed: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Read", deny_unknown_fields)]
+struct ReadShape {
+    #[serde(with = "ReaderShape")]
+    by: Reader,
+    #[serde(with = "field::sequence")]
+    up_to: Sequence,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Reader", rename_all = "snake_case")]
+enum ReaderShape {
+    Customer,
+    Agent,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "AuthenticationRequest", deny_unknown_fields)]
+struct AuthenticationRequestShape {
+    #[serde(with = "field::client")]
+    client: ClientId,
+    #[serde(with = "field::message_id")]
+    id: MessageId,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    message: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -138,8 +138,13 @@ fn a_sign_in_is_stored_like_this() {
 
 #[test]
 fn a_downgrade_is_stored_like_this() {
-    let cases =
-        [(DowngradeReason::TokenExpired, "token_expired"), (DowngradeReason::KeyExpired, "key_expired")];
+    let cases = [
+        (DowngradeReason::TokenExpired, "token_expired"),
+        (DowngradeReason::KeyExpired, "key_expired"),
+        (DowngradeReason::Revoked, "revoked"),
+        (DowngradeReason::SignedOut, "signed_out"),
+        (DowngradeReason::Idle, "idle"),
+    ];
     for (reason, name) in cases {
         let fact = Fact::Downgraded(Downgraded { reason, previous: authenticated(), variables: variables() });
         let stored = json!({
@@ -177,6 +182,43 @@ fn a_message_is_stored_like_this() {
             }},
         });
         check(Authentication::Anonymous, fact, "message", &stored);
+    }
+}
+
+#[test]
+fn a_change_of_the_pages_variables_is_stored_like_this() {
+    let fact = Fact::Context(ContextChange { variables: variables(), changed: vec!["name".to_owned()] });
+    let stored = json!({
+        "authentication": {"authenticated": authenticated_json()},
+        "fact": {"context": {"variables": variables_json(), "changed": ["name"]}},
+    });
+    check(Authentication::Authenticated(authenticated()), fact, "context", &stored);
+}
+
+#[test]
+fn a_reading_is_stored_like_this() {
+    for (by, name) in [(Reader::Customer, "customer"), (Reader::Agent, "agent")] {
+        let stored =
+            json!({"authentication": "anonymous", "fact": {"read": {"by": name, "up_to": 1_u64 << 53}}});
+        let fact = Fact::Read(Read { by, up_to: Sequence::new(1 << 53) });
+        check(Authentication::Anonymous, fact, "read", &stored);
+    }
+}
+
+#[test]
+fn a_request_to_sign_in_is_stored_like_this() {
+    let cases = [
+        (Some("Please sign in"), json!({"client": "desk", "id": "r-1", "message": "Please sign in"})),
+        (None, json!({"client": "desk", "id": "r-1"})),
+    ];
+    for (message, requested) in cases {
+        let fact = Fact::AuthenticationRequested(AuthenticationRequest {
+            client: "desk".parse().unwrap(),
+            id: MessageId::new("r-1").unwrap(),
+            message: message.map(str::to_owned),
+        });
+        let stored = json!({"authentication": "anonymous", "fact": {"authentication_requested": requested}});
+        check(Authentication::Anonymous, fact, "authentication_requested", &stored);
     }
 }
 

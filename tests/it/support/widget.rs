@@ -125,13 +125,19 @@ impl Widget {
         accepted
     }
 
-    /// The next thing that comes, pings and pongs aside.
+    /// The next thing that comes, pings, pongs and notices of the token's end aside.
     #[track_caller]
     pub(crate) fn next(&mut self) -> impl Future<Output = Got> {
         soon("a frame", async {
             loop {
                 return match self.stream.next().await {
-                    Some(Ok(Message::Text(text))) => Got::Frame(serde_json::from_str(&text).unwrap()),
+                    Some(Ok(Message::Text(text))) => {
+                        let frame: Value = serde_json::from_str(&text).unwrap();
+                        if frame["type"] == "token_expiring" {
+                            continue;
+                        }
+                        Got::Frame(frame)
+                    }
                     Some(Ok(Message::Close(Some(frame)))) => {
                         Got::Close(frame.code.into(), frame.reason.to_string())
                     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use usher::domain::context::{
-    ContextPolicy, ContextReport, Declared, Primitive, RejectionReason, Source, Undeclared, Value,
+    ContextPolicy, ContextReport, Declared, Offered, Primitive, RejectionReason, Source, Undeclared, Value,
     VariableType, Variables, merge_unsigned, read_signed, replace_signed,
 };
 use usher::domain::json::{Json, Object, parse};
@@ -166,7 +166,7 @@ fn a_token_gives_at_most_100_entries_absent_ones_included() {
 
 fn offer(held: &Variables, text: &str, ever: &[&str]) -> usher::domain::context::Merged {
     let ever: BTreeSet<String> = ever.iter().map(|&name| name.to_owned()).collect();
-    merge_unsigned(held, &object(text), &ever, &policy())
+    merge_unsigned(held, &Offered::read(&object(text), &policy()), &ever)
 }
 
 #[test]

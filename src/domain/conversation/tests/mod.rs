@@ -1,6 +1,7 @@
 //! The rules, stated one by one; `replay` states the one that binds them together.
 
 mod access;
+mod notices;
 mod replay;
 mod rules;
 
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use crate::domain::id::ConversationId;
 use crate::domain::time::UnixTime;
-use crate::domain::token::VerifiedCustomer;
+use crate::domain::token::{Revocations, VerifiedCustomer};
 
 use super::*;
 
@@ -63,13 +64,22 @@ fn end() -> Event {
     Event::End { by: EndedBy::Customer, reason: None }
 }
 
+/// What is decided where nothing was revoked.
+fn decide(
+    conversation: &Conversation,
+    now: UnixTime,
+    event: &Event,
+) -> Result<Vec<Entry>, InvalidTransition> {
+    conversation.decide(now, &Revocations::default(), event)
+}
+
 /// Decides and applies; what was decided.
 fn live(
     conversation: &mut Conversation,
     now: UnixTime,
     event: &Event,
 ) -> Result<Vec<Entry>, InvalidTransition> {
-    let entries = conversation.decide(now, event)?;
+    let entries = decide(conversation, now, event)?;
     for entry in &entries {
         conversation.apply(entry);
     }

@@ -1,0 +1,195 @@
+//! Coming into a conversation that has begun: whose it is, where it lies and who is asking, all under its lock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::AuthenticationMode;
+use crate::domain::context::ContextReport;
+use crate::domain::conversation::{
+    Admission, AdmissionPolicy, Assignment, Authentication, Credential, Event, InvalidTransition,
+    NotAdmitted, Status,
+};
+use crate::domain::id::{Sequence, TenantId, WidgetId};
+use crate::domain::token::{Identity, Refusal, VerifiedCustomer};
+
+use super::live::{Live, Locked};
+use super::{CommandError, Conversations, Socket, SocketId};
+
+/// How a visitor shows to know the conversation. It is judged before any token.
+#[derive(Debug, Clone, Copy)]
+pub enum Claim<'a> {
+    /// By its `resume_token`.
+    ResumeToken(&'a str),
+    /// By the `idempotency_key` that it was begun with, a secret as well.
+    IdempotencyKey,
+    /// By being its customer: the token alone has to show it.
+    Identity,
+}
+
+/// Somebody who wants into a conversation.
+#[derive(Debug, Clone, Copy)]
+pub struct Visit<'a> {
+    /// All conversations.
+    pub conversations: &'a Conversations,
+    /// The one that is asked for.
+    pub live: &'a Arc<Live>,
+    /// The tenant of the visitor's widget.
+    pub tenant: &'a TenantId,
+    /// The visitor's widget.
+    pub widget: &'a WidgetId,
+    /// What that widget asks of its customers.
+    pub mode: AuthenticationMode,
+    /// How long a token whose time is up still opens an anonymous conversation of its identity.
+    pub expired_for: Duration,
+    /// How the visitor knows it.
+    pub claim: Claim<'a>,
+}
+
+/// A visitor who came in, and the conversation at that moment.
+#[derive(Debug)]
+pub struct Visited {
+    /// The conversation.
+    pub live: Arc<Live>,
+    /// The socket that has joined it.
+    pub socket: SocketId,
+    /// What it is resumed with from now on.
+    pub resume_token: String,
+    /// Its last entry.
+    pub sequence: Sequence,
+    /// The state of authentication.
+    pub authentication: Authentication,
+    /// Queue and agent.
+    pub assignment: Assignment,
+    /// What became of the variables in the visitor's token.
+    pub report: ContextReport,
+}
+
+/// Why a visitor did not come in. Nothing of the conversation was shown.
+#[derive(Debug)]
+pub enum NotVisited {
+    /// There is no such conversation, here or at all, or the claim is wrong: nobody can tell which.
+    Unknown,
+    /// The rules about tokens.
+    NotAdmitted {
+        /// Which.
+        why: NotAdmitted,
+        /// Whether the visitor may try again with another token: the claim holds.
+        may_try_again: bool,
+    },
+    /// The visitor says to have seen what is not there yet.
+    PastTheEnd,
+    /// The rules of the conversation, or the journal.
+    Command(CommandError),
+}
+
+impl From<CommandError> for NotVisited {
+    fn from(error: CommandError) -> Self {
+        Self::Command(error)
+    }
+}
+
+impl Visit<'_> {
+    /// Judges place and claim, so that a token is looked at only where they hold.
+    ///
+    /// # Errors
+    /// [`NotVisited::Unknown`], or the journal's failure.
+    pub async fn knock(&self) -> Result<(), NotVisited> {
+        self.find().await.map(drop)
+    }
+
+    /// Judges everything and lets the socket in: it is taken out of `socket` then, and only then.
+    ///
+    /// Place and claim are judged once more, for the token may have taken its time.
+    ///
+    /// # Errors
+    /// Why the visitor is not let in.
+    pub async fn enter(
+        &self,
+        credential: Credential,
+        after: Option<Sequence>,
+        socket: &mut Option<Socket>,
+    ) -> Result<Visited, NotVisited> {
+        let mut locked = self.find().await?;
+        locked.execute(&Event::Deadline, None).await?;
+        let admission = self.admit(&locked, credential)?;
+        if after.is_some_and(|after| after > locked.conversation().sequence()) {
+            return Err(NotVisited::PastTheEnd);
+        }
+        let signed_in = match admission {
+            Admission::AsItStands => None,
+            Admission::SigningIn(customer) => Some(self.sign_in(&mut locked, customer).await?),
+        };
+        let socket = socket.take().ok_or(CommandError::Refused(InvalidTransition::AlreadyStarted))?;
+        let (identity, report) = signed_in.unzip();
+        let id = socket.id();
+        locked.join(socket.having_presented(identity));
+        let conversation = locked.conversation();
+        Ok(Visited {
+            live: self.live.clone(),
+            socket: id,
+            resume_token: self
+                .conversations
+                .resume_tokens()
+                .derive(self.live.id(), conversation.generation()),
+            sequence: conversation.sequence(),
+            authentication: conversation.authentication().clone(),
+            assignment: conversation.assignment().clone(),
+            report: report.unwrap_or_default(),
+        })
+    }
+
+    async fn find(&self) -> Result<Locked<'_>, NotVisited> {
+        let locked = self.live.lock().await?.ok_or(NotVisited::Unknown)?;
+        let conversation = locked.conversation();
+        let place = conversation.place();
+        let begun = *conversation.status() != Status::Unborn;
+        let here = begun && place.tenant == *self.tenant && place.widget == *self.widget;
+        let known = match self.claim {
+            Claim::ResumeToken(presented) => {
+                self.conversations.resume_tokens().holds(presented, self.live.id(), conversation.generation())
+            }
+            Claim::IdempotencyKey => true,
+            Claim::Identity => conversation.identity().is_some(),
+        };
+        let hidden = self.mode == AuthenticationMode::Off && conversation.identity().is_some();
+        if here && known && !hidden { Ok(locked) } else { Err(NotVisited::Unknown) }
+    }
+
+    fn admit(&self, locked: &Locked<'_>, credential: Credential) -> Result<Admission, NotVisited> {
+        let shared = self.live.shared();
+        let token_required = self.mode == AuthenticationMode::Required;
+        let revocations = shared.in_force.of(self.tenant);
+        let policy =
+            AdmissionPolicy { token_required, expired_for: self.expired_for, revocations: &revocations };
+        let conversation = locked.conversation();
+        conversation.admit(shared.clock.now(), credential, policy).map_err(|why| {
+            let may_try_again = !token_required && conversation.identity().is_some();
+            NotVisited::NotAdmitted { why, may_try_again }
+        })
+    }
+
+    /// Signs in, or finds that all stands as it was; as whom, and what became of the token's variables.
+    async fn sign_in(
+        &self,
+        locked: &mut Locked<'_>,
+        customer: Box<VerifiedCustomer>,
+    ) -> Result<(Identity, ContextReport), NotVisited> {
+        let (identity, report) = (customer.identity().clone(), customer.context().clone());
+        let again =
+            |why| NotVisited::NotAdmitted { why, may_try_again: self.mode != AuthenticationMode::Required };
+        match locked.execute(&Event::SignIn(customer), None).await {
+            Ok(_) | Err(CommandError::Refused(InvalidTransition::Unchanged)) => Ok((identity, report)),
+            Err(CommandError::Refused(InvalidTransition::TokenExpired)) => {
+                Err(again(NotAdmitted::Refused(Box::new(Refusal::expired_meanwhile()))))
+            }
+            Err(CommandError::Refused(InvalidTransition::Revoked)) => {
+                Err(again(NotAdmitted::Refused(Box::new(Refusal::revoked()))))
+            }
+            // Another node let another customer sign in first.
+            Err(CommandError::Refused(InvalidTransition::SubjectMismatch)) => {
+                Err(again(NotAdmitted::SubjectMismatch))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
