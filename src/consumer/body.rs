@@ -113,6 +113,24 @@ impl<'a> Members<'a> {
         self.string(name)
     }
 
+    /// A whole number in its range, that must be there.
+    pub(super) fn number(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<u64> {
+        let (least, most) = (range.start(), range.end());
+        let number = match self.object.first(name) {
+            None => {
+                self.faults.push(format!("{name} is missing"));
+                return None;
+            }
+            Some(Json::Number(number)) => number.text().parse().ok(),
+            Some(_) => None,
+        };
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            self.faults.push(format!("{name} must be a whole number from {least} to {most}"));
+        }
+        number
+    }
+
     /// A string for people, on one line and of so many characters, where the member is there.
     pub(super) fn label(&mut self, name: &str, characters: RangeInclusive<usize>) -> Option<String> {
         let text = self.string(name)?;

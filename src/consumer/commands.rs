@@ -1,4 +1,4 @@
-//! What consumers do to a conversation: say something, put it somewhere, end it.
+//! What consumers do to a conversation: say something, ask for a sign-in, put it somewhere, end it.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use serde::Serialize;
 use crate::config::{Client, Scope};
 use crate::conversations::{CommandError, Live};
 use crate::domain::conversation::{
-    Assign, Author, EndedBy, Event, InvalidTransition, MESSAGE_ID_CHARACTERS_MAX, MessageId, MessageText,
-    NewMessage, Role, TextRefused,
+    Assign, AuthenticationRequest, Author, EndedBy, Event, InvalidTransition, MESSAGE_ID_CHARACTERS_MAX,
+    MessageId, MessageText, NewMessage, Role, TextRefused,
 };
 use crate::domain::id::ClientId;
 use crate::journal::Record;
@@ -24,6 +24,8 @@ use super::{ConversationPath, Shared};
 
 /// Characters of a name, a queue or an agent.
 const LABEL_CHARACTERS_MAX: usize = 100;
+/// Characters of what a customer who is asked to sign in is told.
+const REQUEST_CHARACTERS_MAX: usize = 500;
 /// Characters of the reason for an end.
 const REASON_CHARACTERS_MAX: usize = 200;
 
@@ -36,17 +38,19 @@ pub(super) async fn message(
 ) -> Result<Response, Problem> {
     let (client, live, body) = open(&shared, path, &headers, body).await?;
     let message = read_message(&body, &client.id, shared.message_characters)?;
-    match execute(&shared, live, Event::Message(message)).await {
-        Ok(record) => {
-            let last = record.as_deref().and_then(|record| record.entries().last());
-            let last = last.ok_or_else(|| Problem::internal("a message that was taken made no entry"))?;
-            Ok(stored(last.sequence.get(), Rfc3339(last.at)))
-        }
-        Err(Failed::Command(CommandError::Refused(InvalidTransition::AlreadyStored { sequence, at }))) => {
-            Ok(stored(sequence.get(), Rfc3339(at)))
-        }
-        Err(failed) => Err(failed.into()),
-    }
+    once(&shared, live, Event::Message(message)).await
+}
+
+/// `POST /v1/conversations/{id}/authentication-request`
+pub(super) async fn request_authentication(
+    State(shared): State<Arc<Shared>>,
+    path: ConversationPath,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (client, live, body) = open(&shared, path, &headers, body).await?;
+    let request = read_authentication_request(&body, &client.id)?;
+    once(&shared, live, Event::RequestAuthentication(request)).await
 }
 
 /// `PUT /v1/conversations/{id}/assignment`
@@ -76,7 +80,7 @@ pub(super) async fn end(
 }
 
 /// What every command begins with, in the order of the refusals: who asks and may they, about what, with which body.
-async fn open<'s>(
+pub(super) async fn open<'s>(
     shared: &'s Shared,
     path: ConversationPath,
     headers: &HeaderMap,
@@ -89,7 +93,8 @@ async fn open<'s>(
 }
 
 /// Why a command did nothing.
-enum Failed {
+#[derive(Debug)]
+pub(super) enum Failed {
     Command(CommandError),
     Panicked,
 }
@@ -100,6 +105,21 @@ impl From<Failed> for Problem {
             Failed::Command(error) => error.into(),
             Failed::Panicked => Self::internal("a command panicked"),
         }
+    }
+}
+
+/// Runs what makes an entry, and answers where it stands; the same once more is answered the same.
+async fn once(shared: &Shared, live: Arc<Live>, event: Event) -> Result<Response, Problem> {
+    match execute(shared, live, event).await {
+        Ok(record) => {
+            let last = record.as_deref().and_then(|record| record.entries().last());
+            let last = last.ok_or_else(|| Problem::internal("what was taken made no entry"))?;
+            Ok(stored(last.sequence.get(), Rfc3339(last.at)))
+        }
+        Err(Failed::Command(CommandError::Refused(InvalidTransition::AlreadyStored { sequence, at }))) => {
+            Ok(stored(sequence.get(), Rfc3339(at)))
+        }
+        Err(failed) => Err(failed.into()),
     }
 }
 
@@ -128,13 +148,7 @@ fn stored(sequence: u64, at: Rfc3339) -> Response {
 
 fn read_message(body: &Bytes, client: &ClientId, characters_max: usize) -> Result<NewMessage, Problem> {
     let mut members = Members::parse(body, &["text", "id", "name", "from"])?;
-    let id = members.required("id").and_then(|id| {
-        let id = MessageId::new(&id);
-        if id.is_none() {
-            members.fault(format!("id must have 1 to {MESSAGE_ID_CHARACTERS_MAX} characters"));
-        }
-        id
-    });
+    let id = read_id(&mut members);
     let text = members.required("text").and_then(|text| match MessageText::new(&text, characters_max) {
         Ok(text) => Some(text),
         Err(TextRefused::Blank) => {
@@ -162,6 +176,23 @@ fn read_message(body: &Bytes, client: &ClientId, characters_max: usize) -> Resul
     members.finish()?;
     let author = Author::consumer(client.clone(), role);
     Ok(NewMessage { author, id, text, name, must_be_authenticated: false })
+}
+
+/// The caller's own id for what it makes.
+fn read_id(members: &mut Members<'_>) -> Option<MessageId> {
+    let id = MessageId::new(&members.required("id")?);
+    if id.is_none() {
+        members.fault(format!("id must have 1 to {MESSAGE_ID_CHARACTERS_MAX} characters"));
+    }
+    id
+}
+
+fn read_authentication_request(body: &Bytes, client: &ClientId) -> Result<AuthenticationRequest, Problem> {
+    let mut members = Members::parse(body, &["message", "id"])?;
+    let message = members.label("message", 1..=REQUEST_CHARACTERS_MAX);
+    let Some(id) = read_id(&mut members) else { return Err(members.refused()) };
+    members.finish()?;
+    Ok(AuthenticationRequest { client: client.clone(), id, message })
 }
 
 fn read_assignment(body: &Bytes) -> Result<Assign, Problem> {

@@ -18,12 +18,10 @@ use crate::wire::write_event;
 
 use super::problem::Problem;
 use super::query::Query;
-use super::{ConversationPath, Shared, conversation_id, summary};
+use super::{ConversationPath, SEQUENCE_MAX, Shared, conversation_id, summary};
 
 /// How long a list waits for the projection to have what was stored before it was asked for.
 const PROJECTION_WITHIN: Duration = Duration::from_millis(500);
-/// The greatest sequence that a JSON number tells from its neighbours.
-const SEQUENCE_MAX: u64 = 1 << 53;
 
 /// `GET /v1/conversations`
 pub(super) async fn list(

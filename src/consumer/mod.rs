@@ -8,6 +8,7 @@ mod body;
 mod commands;
 mod conversations;
 mod events;
+mod gestures;
 mod problem;
 mod query;
 mod reader;
@@ -76,6 +77,9 @@ struct Shared {
     message_characters: usize,
 }
 
+/// The greatest sequence that a JSON number tells from its neighbours.
+const SEQUENCE_MAX: u64 = 1 << 53;
+
 /// The conversation in a path, whatever stands there.
 type ConversationPath = Result<Path<String>, PathRejection>;
 
@@ -98,6 +102,10 @@ pub fn router(state: ConsumerState) -> Router {
         .route("/v1/conversations/{id}", get(conversations::summary))
         .route("/v1/conversations/{id}/events", get(conversations::journal))
         .route("/v1/conversations/{id}/messages", post(commands::message))
+        .route("/v1/conversations/{id}/authentication-request", post(commands::request_authentication))
+        .route("/v1/conversations/{id}/typing", post(gestures::typing))
+        .route("/v1/conversations/{id}/read", post(gestures::read))
+        .route("/v1/conversations/{id}/reconnect", post(gestures::reconnect))
         .route("/v1/conversations/{id}/assignment", put(commands::assign))
         .route("/v1/conversations/{id}/end", post(commands::end))
         .fallback(async || {

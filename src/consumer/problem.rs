@@ -141,9 +141,12 @@ impl From<CommandError> for Problem {
                 Code::ConversationEnded,
                 "The conversation has ended and takes nothing more: the customer's next one has an id of its own.",
             ),
+            CommandError::Refused(InvalidTransition::PastTheEnd) => {
+                Self::invalid("The body is not as it must be: up_to lies past the conversation's last entry.")
+            }
             CommandError::Refused(InvalidTransition::IdConflict) => Self::new(
                 Code::IdConflict,
-                "This client has used the id in this conversation with other content: give every message an id of \
+                "This client has used the id in this conversation with other content: give everything an id of \
                  its own, and repeat one only unchanged.",
             ),
             CommandError::Refused(other) => {

@@ -4,6 +4,7 @@ mod auth;
 mod commands;
 mod conversations;
 mod events;
+mod gestures;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
