@@ -2,8 +2,10 @@
 
 mod access;
 mod notices;
+mod pages;
 mod replay;
 mod rules;
+mod wanted;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -26,6 +26,16 @@ fn events() -> impl Strategy<Value = Event> {
     let queues = prop_oneof![Just("default"), Just("vip")];
     let assigned = (queues, proptest::option::of(Just("kim".to_owned())))
         .prop_map(|(queue, agent)| Event::Assign(Assign { queue: Some(queue.into()), agent }));
+    let offered = prop_oneof![Just(r#"{"page":"1"}"#), Just(r#"{"page":null}"#), Just(r#"{"tier":"2"}"#)];
+    let set = offered.prop_map(pages::set);
+    let read = (any::<bool>(), 0..12_u64).prop_map(|(by_customer, up_to)| {
+        pages::read(if by_customer { Reader::Customer } else { Reader::Agent }, up_to)
+    });
+    let asked = prop_oneof![Just("a"), Just("r")].prop_map(|id| {
+        let (client, id) = ("desk".parse().unwrap(), MessageId::new(id).unwrap());
+        Event::RequestAuthentication(AuthenticationRequest { client, id, message: None })
+    });
+    let ended = prop_oneof![Just(Event::SignOut), Just(Event::Revoke), Just(Event::Idle)];
     let started = proptest::option::of((subjects(), 1..200_u64))
         .prop_map(|who| start(who.map(|(subject, life)| customer(subject, 0, life))));
     prop_oneof![
@@ -33,6 +43,10 @@ fn events() -> impl Strategy<Value = Event> {
         4 => signed_in,
         2 => assigned,
         4 => Just(Event::Deadline),
+        2 => set,
+        2 => read,
+        1 => asked,
+        2 => ended,
         1 => started,
         1 => Just(end()),
     ]
