@@ -1,7 +1,7 @@
 //! One widget's connection with its clocks: what is queued for it, the heartbeat, the drain and the first frame's
 //! limit are served while the next frame is awaited.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +60,7 @@ pub(super) struct Connection {
     leave_at: Option<Instant>,
     notices: Option<Notices>,
     notice_at: Option<Instant>,
+    replay_after: Option<Sequence>,
     alarm: Pin<Box<Sleep>>,
 }
 
@@ -93,6 +94,7 @@ impl Connection {
             leave_at: None,
             notices: None,
             notice_at: None,
+            replay_after: None,
             alarm: Box::pin(tokio::time::sleep_until(first_frame_by.min(ping_at))),
         };
         (connection, socket)
@@ -101,7 +103,10 @@ impl Connection {
     /// What there is to do next, usually a frame of the widget.
     pub(super) async fn next(&mut self) -> Result<Next, End> {
         loop {
-            match self.step().await {
+            if let Some(after) = self.replay_after.take() {
+                return Ok(Next::Replay { after });
+            }
+            match self.step(true).await {
                 Step::Received(received) => {
                     self.unanswered = 0;
                     match received {
@@ -115,21 +120,44 @@ impl Connection {
                         Received::Fault(close) => return Err(End::Close(close)),
                     }
                 }
-                Step::Outgoing(Some(Outgoing::Frame(frame))) => self.send(frame).await?,
-                Step::Outgoing(Some(Outgoing::Notices(notices))) => self.expect(notices).await?,
-                Step::Outgoing(Some(Outgoing::Replay { after })) => return Ok(Next::Replay { after }),
-                Step::Outgoing(Some(Outgoing::Close(close))) | Step::Cut(close) => {
-                    return Err(End::Close(close));
-                }
-                // The conversation let go of the socket without a word.
-                Step::Outgoing(None) => return Err(End::Close(Close::Internal)),
-                Step::Draining => self.announce_drain().await?,
-                Step::Alarm => self.alarmed().await?,
+                other => self.take(other).await?,
             }
         }
     }
 
-    async fn step(&mut self) -> Step {
+    /// Serves everything but the widget's frames while something is awaited for one of them: what is queued, the
+    /// heartbeat, the drain. The widget's next frames wait for their turn.
+    pub(super) async fn attend_while<T>(&mut self, awaited: impl Future<Output = T>) -> Result<T, End> {
+        let mut awaited = pin!(awaited);
+        loop {
+            let waits = self.replay_after.is_some();
+            let step = tokio::select! {
+                biased;
+                output = &mut awaited => return Ok(output),
+                step = self.step(false), if !waits => step,
+            };
+            self.take(step).await?;
+        }
+    }
+
+    async fn take(&mut self, step: Step) -> Result<(), End> {
+        match step {
+            Step::Outgoing(Some(Outgoing::Frame(frame))) => self.send(frame).await,
+            Step::Outgoing(Some(Outgoing::Notices(notices))) => self.expect(notices).await,
+            Step::Outgoing(Some(Outgoing::Replay { after })) => {
+                self.replay_after = Some(after);
+                Ok(())
+            }
+            Step::Outgoing(Some(Outgoing::Close(close))) | Step::Cut(close) => Err(End::Close(close)),
+            // The conversation let go of the socket without a word.
+            Step::Outgoing(None) => Err(End::Close(Close::Internal)),
+            Step::Draining => self.announce_drain().await,
+            Step::Alarm => self.alarmed().await,
+            Step::Received(_) => Ok(()),
+        }
+    }
+
+    async fn step(&mut self, listens: bool) -> Step {
         self.set_alarm();
         let announced = self.leave_at.is_some();
         tokio::select! {
@@ -139,7 +167,7 @@ impl Connection {
             () = self.gateway.lifecycle.drained(), if !announced => Step::Draining,
             () = &mut self.alarm => Step::Alarm,
             outgoing = self.outgoing.recv() => Step::Outgoing(outgoing),
-            received = self.websocket.receive() => Step::Received(received),
+            received = self.websocket.receive(), if listens => Step::Received(received),
         }
     }
 

@@ -10,7 +10,6 @@ use crate::domain::id::Sequence;
 use crate::domain::json::Object;
 use crate::wire::{ClientFrame, ErrorCode, Rfc3339, ServerFrame};
 
-use super::authenticate::judge;
 use super::refused::Refused;
 use super::session::{Member, Session, lock};
 
@@ -23,7 +22,6 @@ impl Session {
                 let message = format!("{kind} came already on this connection");
                 Err(Refused::violation(ErrorCode::OutOfOrder, message, kind))
             }
-            ClientFrame::Authenticate { token } => self.authenticate(member, &token).await,
             ClientFrame::Message { id, text } => self.message(member, id, &text).await,
             ClientFrame::Typing => {
                 self.locked(member, kind).await?.typing(&Author::Customer, Some(member.socket));
@@ -40,8 +38,8 @@ impl Session {
                 let ended = self.locked(member, kind).await?.execute(&end, Some(member.socket)).await;
                 ended.map(drop).map_err(|error| Refused::command(error, kind))
             }
-            // Answered by the connection itself.
-            ClientFrame::Ping => Ok(()),
+            // Both are served where the connection is at hand.
+            ClientFrame::Authenticate { .. } | ClientFrame::Ping => Ok(()),
         }
     }
 
@@ -49,9 +47,10 @@ impl Session {
         lock(&member.live).await.map_err(|error| Refused::command(error, about))
     }
 
-    async fn authenticate(&self, member: &Member, token: &str) -> Result<(), Refused> {
+    /// Signs in with a token that was judged.
+    pub(super) async fn authenticate(&self, member: &Member, credential: Credential) -> Result<(), Refused> {
         const ABOUT: &str = "authenticate";
-        let customer = match judge(&self.gateway, &self.entrance, Some(token)).await {
+        let customer = match credential {
             Credential::Valid(customer) => customer,
             Credential::Refused(refusal) => return Err(Refused::token(&refusal, ABOUT)),
             Credential::Absent => {

@@ -11,6 +11,7 @@ use crate::config::AuthenticationMode;
 use crate::conversations::{CommandError, Live, Locked, Socket, SocketId};
 use crate::wire::{ClientFrame, Close, FrameFault, ServerFrame};
 
+use super::authenticate::judge;
 use super::connection::{Connection, End, Next};
 use super::entrance::Entrance;
 use super::refused::Refused;
@@ -84,6 +85,12 @@ impl Session {
                 Ok(ClientFrame::Ping) => {
                     connection.send(ServerFrame::Pong.to_json().into()).await?;
                     Ok(())
+                }
+                Ok(ClientFrame::Authenticate { token }) => {
+                    let judged = judge(&self.gateway, &self.entrance, Some(&token));
+                    // Keys may have to be fetched: what is said meanwhile reaches the widget all the same.
+                    let credential = connection.attend_while(judged).await?;
+                    self.authenticate(&member, credential).await
                 }
                 Ok(frame) => self.serve(&member, frame).await,
                 Err(FrameFault::NotAnObject) => return Err(End::Close(Close::NotAnObject)),

@@ -5,16 +5,23 @@ use super::Metrics;
 use crate::domain::token::Reason;
 
 /// The close codes of the widget protocol, and those a WebSocket has of its own.
-const CLOSE_CODES: [u16; 19] = [
+const CLOSE_CODES: [u16; 20] = [
     1000, 1001, 1002, 1003, 1005, 1006, 1007, 1009, 1011, 1012, 1013, 4000, 4001, 4002, 4004, 4005, 4500,
-    4502, 4503,
+    4502, 4503, 4504,
 ];
 /// Why a connection is refused before the upgrade.
 const REFUSED_CONNECTIONS: [&str; 5] =
     ["draining", "too_many_connections", "unknown_widget", "origin_not_allowed", "not_an_upgrade"];
 /// What changes an authentication: to which state, and why.
-const TRANSITIONS: [(bool, &str); 4] =
-    [(true, "token_presented"), (true, "token_refreshed"), (false, "token_expired"), (false, "key_expired")];
+const TRANSITIONS: [(bool, &str); 7] = [
+    (true, "token_presented"),
+    (true, "token_refreshed"),
+    (false, "token_expired"),
+    (false, "key_expired"),
+    (false, "revoked"),
+    (false, "signed_out"),
+    (false, "idle"),
+];
 /// Why keys are fetched.
 const FETCH_TRIGGERS: [&str; 6] = ["cold", "refresh_ahead", "expired", "unknown_kid", "signature", "admin"];
 /// What the journal can fail at.

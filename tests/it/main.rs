@@ -33,6 +33,8 @@ mod operations;
 #[cfg(test)]
 mod resume;
 #[cfg(test)]
+mod slow_keys;
+#[cfg(test)]
 mod start;
 #[cfg(test)]
 mod storage;
