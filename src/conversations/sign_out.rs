@@ -3,7 +3,7 @@
 //! Where the conversation is anonymous already there is nothing to journal, and still a token that was cached in
 //! another tab must not sign in again. So a note is kept beside the journal's entries, and read with them.
 
-use crate::domain::conversation::{Conversation, Event};
+use crate::domain::conversation::{Conversation, DowngradeReason, Entry, Event, Fact};
 use crate::domain::id::ConversationId;
 use crate::domain::time::UnixTime;
 use crate::journal::{Journal, Written};
@@ -19,9 +19,9 @@ impl Locked<'_> {
     /// The rules' refusal, or that the journal doesn't answer: then nobody was signed out.
     pub async fn sign_out(&mut self) -> Result<(), CommandError> {
         let stored = self.execute(&Event::SignOut, None).await?;
-        if stored.is_none()
-            && let Some(accepted) = self.conversation().accepted_until()
-        {
+        // A downgrade that was due is none that somebody wanted.
+        let signed_out = stored.is_some_and(|record| record.entries().iter().any(signs_out));
+        if let (false, Some(accepted)) = (signed_out, self.conversation().accepted_until()) {
             let journal = self.live.shared().journal.clone();
             note(&journal, self.live.id(), accepted).await?;
             self.state_mut().conversation.bar(accepted);
@@ -29,6 +29,10 @@ impl Locked<'_> {
         self.close_all(Close::SignedOut);
         Ok(())
     }
+}
+
+fn signs_out(entry: &Entry) -> bool {
+    matches!(&entry.fact, Fact::Downgraded(downgraded) if downgraded.reason == DowngradeReason::SignedOut)
 }
 
 /// Reads the note of a conversation that was once authenticated.

@@ -3,6 +3,8 @@
 //! Always built with `cfg(test)`; that each module says so tells clippy that helpers may `unwrap` and print, too.
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod both_sides;
 #[cfg(test)]
 mod bounds;
@@ -31,7 +33,15 @@ mod opening;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]
+mod read;
+#[cfg(test)]
+mod refresh;
+#[cfg(test)]
 mod resume;
+#[cfg(test)]
+mod set_context;
+#[cfg(test)]
+mod sign_out;
 #[cfg(test)]
 mod slow_keys;
 #[cfg(test)]
@@ -40,6 +50,8 @@ mod start;
 mod storage;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod taking_up;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]

@@ -21,7 +21,11 @@ pub(super) struct Customer {
 
 /// The conversation that the customer is in.
 struct Chat {
-    ticket: Ticket,
+    /// What it is resumed with; none where a crash may have kept that from its owner.
+    ticket: Option<Ticket>,
+    conversation: Option<String>,
+    /// The page's secret, which finds it all the same.
+    key: String,
     /// The greatest sequence seen.
     seen: u64,
     /// Whether a token was taken.
@@ -54,43 +58,33 @@ impl Customer {
 
     /// Begins or resumes; whether that was seen to succeed.
     async fn join(&mut self, widget: &mut Widget, load: &Load) -> bool {
-        let must = self.chat.as_ref().is_some_and(|chat| chat.signed_in);
+        let fresh = self.rng.u128(..);
+        let chat = self.chat.get_or_insert_with(|| Chat::with_key(format!("{fresh:032x}")));
+        let must = chat.signed_in || chat.signing_in;
         let with_token = must || (self.signs_in && self.rng.u8(..3) > 0);
-        let mut first = self.chat.as_ref().map_or(json!({ "type": "start" }), |chat| chat.ticket.resume());
-        if let Some(chat) = &mut self.chat {
-            first["after"] = chat.seen.into();
-            chat.signing_in |= with_token && !chat.signed_in;
-        }
+        let mut first = match &chat.ticket {
+            Some(ticket) => ticket.resume_after(chat.seen),
+            None => json!({ "type": "start", "idempotency_key": chat.key }),
+        };
         if with_token {
-            let lifetime = Duration::from_millis(self.rng.u64(1000..3000));
-            load.last_end.set(load.last_end.get().max(now() + lifetime.as_secs_f64()));
-            first["token"] = token(&self.name, lifetime).into();
+            chat.signing_in |= !chat.signed_in;
+            first["token"] = brief_token(&self.name, &mut self.rng, load).into();
         }
         if !widget.try_send(&first).await {
             return false;
         }
         let Got::Frame(answer) = widget.next().await else { return false };
         match (answer["type"].as_str().unwrap(), answer["code"].as_str()) {
-            ("started", _) => {
-                let ticket = Ticket::of(&answer);
-                load.conversations.borrow_mut().push(ticket.conversation.clone());
-                let signed_in = with_token;
-                let (said, pending, signing_in) = (0, Vec::new(), false);
-                self.chat = Some(Chat { ticket, seen: 1, signed_in, signing_in, said, pending });
-                true
-            }
-            ("resumed", _) => {
-                let chat = self.chat.as_mut().expect("only what was begun is resumed");
-                chat.ticket = Ticket::of(&answer);
-                chat.signed_in |= with_token;
-                chat.signing_in = false;
+            ("started" | "resumed", _) => {
+                chat.joined(&answer, with_token, load);
                 true
             }
             // The node was busy for longer than the token lived.
             ("error", Some("expired")) => false,
             ("error", Some("unknown_conversation")) => {
                 // A first sign-in was stored, and the crash kept the new resume_token from its owner.
-                assert!(self.chat.take().is_some_and(|chat| chat.signing_in), "{answer}");
+                assert!(chat.signing_in, "{answer}");
+                chat.ticket = None;
                 false
             }
             _ => panic!("{answer} to {}", self.name),
@@ -109,9 +103,17 @@ impl Customer {
                 }
             }
             let mut awaited = chat.pending.clone();
-            let earlier = self.acknowledged.iter().rfind(|one| one.conversation == chat.ticket.conversation);
+            let here = chat.conversation.clone();
+            let earlier = self.acknowledged.iter().rfind(|one| Some(&one.conversation) == here.as_ref());
             if let Some(earlier) = earlier.filter(|_| again) {
                 awaited.push((earlier.id.clone(), earlier.text.clone()));
+            }
+            if self.signs_in && self.rng.u8(..6) == 0 {
+                chat.signing_in |= !chat.signed_in;
+                let token = brief_token(&self.name, &mut self.rng, load);
+                if !widget.try_send(&json!({ "type": "authenticate", "token": token })).await {
+                    return;
+                }
             }
             for (id, text) in &awaited {
                 if !widget.try_send(&json!({ "type": "message", "id": id, "text": text })).await {
@@ -131,7 +133,18 @@ impl Customer {
                 // Leaves without a word, and comes back.
                 0..3 => return,
                 // Forgets the conversation.
-                3 => self.chat = None,
+                3 => {
+                    self.chat = None;
+                    return;
+                }
+                // Signs out, and comes back with a token that was issued since.
+                4 => {
+                    widget.try_send(&json!({ "type": "sign_out" })).await;
+                    while let Got::Frame(frame) = widget.next().await {
+                        self.saw(&frame);
+                    }
+                    return;
+                }
                 _ => {}
             }
         }
@@ -140,7 +153,7 @@ impl Customer {
     fn accepted(&mut self, frame: &Value, load: &Load) {
         let chat = self.chat.as_mut().expect("who talks is in a conversation");
         let (id, sequence) = (frame["id"].as_str().unwrap().to_owned(), frame["sequence"].as_u64().unwrap());
-        let conversation = chat.ticket.conversation.clone();
+        let conversation = chat.conversation.clone().expect("it was begun");
         let pending = chat.pending.iter().position(|(pending, _)| *pending == id);
         let Some((_, text)) = pending.map(|place| chat.pending.remove(place)) else {
             let known = self
@@ -157,11 +170,67 @@ impl Customer {
 
     /// Frames with a sequence come in rising order, a replay included.
     fn saw(&mut self, frame: &Value) {
-        assert_ne!(frame["type"], "error", "{frame} to {}", self.name);
         let chat = self.chat.as_mut().expect("who talks is in a conversation");
+        if frame["type"] == "error" {
+            // The node was busy for longer than the token lived.
+            assert_eq!((&frame["code"], &frame["in_reply_to"]), (&json!("expired"), &json!("authenticate")));
+            return;
+        }
+        if frame["authentication"]["status"] == "authenticated" {
+            chat.signed_in = true;
+            chat.signing_in = false;
+        }
+        if let (Some(token), Some(ticket)) = (frame["resume_token"].as_str(), &mut chat.ticket) {
+            token.clone_into(&mut ticket.resume_token);
+        }
+        if frame["reason"] == "unchanged" {
+            assert_eq!(frame["sequence"], chat.seen, "it tells the last sequence: {frame}");
+            return;
+        }
         if let Some(sequence) = frame["sequence"].as_u64() {
             assert!(sequence > chat.seen, "{frame} after {}", chat.seen);
             chat.seen = sequence;
         }
     }
+}
+
+impl Chat {
+    fn with_key(key: String) -> Self {
+        Self {
+            ticket: None,
+            conversation: None,
+            key,
+            seen: 0,
+            signed_in: false,
+            signing_in: false,
+            said: 0,
+            pending: Vec::new(),
+        }
+    }
+
+    fn joined(&mut self, answer: &Value, with_token: bool, load: &Load) {
+        let ticket = Ticket::of(answer);
+        match &self.conversation {
+            None => load.conversations.borrow_mut().push(ticket.conversation.clone()),
+            Some(known) => assert_eq!(*known, ticket.conversation, "its key found another conversation"),
+        }
+        if answer["type"] == "started" {
+            assert_eq!(self.seen, 0, "begun anew: {answer}");
+            self.seen = 1;
+        } else if self.ticket.is_none() {
+            // Found by its key: everything comes again.
+            self.seen = 0;
+        }
+        self.conversation = Some(ticket.conversation.clone());
+        self.ticket = Some(ticket);
+        self.signed_in |= with_token;
+        self.signing_in = false;
+    }
+}
+
+/// A token that lives as long as a few crashes take.
+fn brief_token(name: &str, rng: &mut Rng, load: &Load) -> String {
+    let lifetime = Duration::from_millis(rng.u64(1000..3000));
+    load.last_end.set(load.last_end.get().max(now() + lifetime.as_secs_f64()));
+    token(name, lifetime)
 }

@@ -77,6 +77,31 @@ impl Consumer {
         self.all(&format!("/v1/conversations/{conversation}/events")).await
     }
 
+    /// The events of one kind among them.
+    pub(crate) async fn events_of(&self, conversation: &str, kind: &str) -> Vec<Value> {
+        let kind = format!("usher.conversation.{kind}");
+        let events = self.events(conversation).await.into_iter();
+        events.filter(|event| event["type"] == kind).collect()
+    }
+
+    /// The kinds of the journal's events, in order.
+    pub(crate) async fn kinds(&self, conversation: &str) -> Vec<String> {
+        let kind = |event: Value| event["type"].as_str().unwrap().replace("usher.conversation.", "");
+        self.events(conversation).await.into_iter().map(kind).collect()
+    }
+
+    /// Posts this body to what a conversation has there.
+    pub(crate) async fn tell(&self, conversation: &str, what: &str, body: &Value) -> Answer {
+        self.post(&format!("/v1/conversations/{conversation}/{what}"), body).await
+    }
+
+    /// An agent says this; the entry's sequence.
+    pub(crate) async fn say(&self, conversation: &str, id: &str, text: &str) -> u64 {
+        let said = self.tell(conversation, "messages", &serde_json::json!({ "text": text, "id": id })).await;
+        assert_eq!(said.status, 201, "{said:?}");
+        said.body["sequence"].as_u64().unwrap()
+    }
+
     /// The event stream with this query.
     pub(crate) async fn stream(&self, query: &str) -> Stream {
         let request = self.request(Method::GET, &format!("/v1/events{query}"));

@@ -84,6 +84,19 @@ pub(crate) fn expired_token(subject: &str, ago: Duration) -> String {
     KEY.sign(KID, &claims(subject, now() - (lifetime + ago).as_secs_f64(), lifetime))
 }
 
+/// A token of [`KEY`] for this customer that was issued so many seconds ago and is good for so many more.
+pub(crate) fn token_of(subject: &str, issued_ago: f64, left: f64) -> String {
+    token_saying(subject, issued_ago, left, &Value::Null)
+}
+
+/// The same with these variables.
+pub(crate) fn token_saying(subject: &str, issued_ago: f64, left: f64, variables: &Value) -> String {
+    let now = now();
+    let mut claims = json!({ "iss": ISSUER, "sub": subject, "iat": now - issued_ago, "exp": now + left });
+    claims["lwicontexts"] = variables.clone();
+    KEY.sign(KID, &claims)
+}
+
 /// The claims that every token has.
 pub(crate) fn claims(subject: &str, issued_at: f64, lifetime: Duration) -> Value {
     json!({ "iss": ISSUER, "sub": subject, "iat": issued_at, "exp": issued_at + lifetime.as_secs_f64() })

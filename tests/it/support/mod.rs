@@ -25,6 +25,18 @@ pub(crate) fn soon<F: Future>(what: &str, future: F) -> impl Future<Output = F::
     }
 }
 
+/// Waits until this instant of the process's own clock.
+#[track_caller]
+pub(crate) fn until_time(instant: f64) -> impl Future<Output = ()> {
+    until("an instant", async move || (keys::now() > instant).then_some(()))
+}
+
+/// The instant that a frame or an event tells, in Unix seconds.
+pub(crate) fn seconds(time: &serde_json::Value) -> f64 {
+    let time: jiff::Timestamp = time.as_str().unwrap().parse().unwrap();
+    time.duration_since(jiff::Timestamp::UNIX_EPOCH).as_secs_f64()
+}
+
 /// Looks until there is something to see.
 #[track_caller]
 pub(crate) fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> impl Future<Output = T> {

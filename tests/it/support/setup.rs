@@ -86,6 +86,13 @@ impl Setup {
         self
     }
 
+    /// Changes a text in a tenant's file.
+    pub(crate) fn change(&mut self, tenant: &str, from: &str, to: &str) {
+        let (_, file) = self.tenants.iter_mut().find(|(id, _)| *id == tenant).unwrap();
+        assert!(file.contains(from), "{file}");
+        *file = file.replace(from, to);
+    }
+
     /// Writes the files; the path of `usher.toml`.
     pub(crate) fn write(&self) -> PathBuf {
         fs::create_dir_all(self.path().join("tenants")).unwrap();

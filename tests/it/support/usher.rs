@@ -132,6 +132,12 @@ impl Usher {
         self.ready().await;
     }
 
+    /// The same with another configuration.
+    pub(crate) async fn restart_with(&mut self, change: impl FnOnce(&mut Setup)) {
+        change(&mut self.setup);
+        self.restart().await;
+    }
+
     /// Lets the process make no file longer than this from now on, as a full disk would; `None` lifts it.
     pub(crate) fn limit_files(&self, bytes: Option<u64>) {
         let limit = Rlimit { current: bytes, maximum: None };

@@ -15,6 +15,7 @@ use super::usher::Usher;
 /// A connection of a widget that answers pings whenever it reads.
 pub(crate) struct Widget {
     stream: WebSocketStream<TcpStream>,
+    hears_expiring: bool,
 }
 
 /// What a widget gets.
@@ -45,6 +46,19 @@ impl Ticket {
         json!({ "type": "resume", "conversation": self.conversation, "resume_token": self.resume_token })
     }
 
+    /// The same after this entry.
+    pub(crate) fn resume_after(&self, sequence: u64) -> Value {
+        let mut frame = self.resume();
+        frame["after"] = sequence.into();
+        frame
+    }
+
+    /// The conversation with the `resume_token` of this frame.
+    pub(crate) fn renewed_by(&self, frame: &Value) -> Self {
+        let resume_token = frame["resume_token"].as_str().unwrap().to_owned();
+        Self { resume_token, ..self.clone() }
+    }
+
     /// The same with a token.
     pub(crate) fn resume_with(&self, token: &str) -> Value {
         let mut frame = self.resume();
@@ -72,7 +86,7 @@ impl Widget {
         }
         let stream = TcpStream::connect(usher.at().public).await?;
         let (stream, response) = soon("the handshake", client_async(request, stream)).await?;
-        Ok((Self { stream }, response))
+        Ok((Self { stream, hears_expiring: false }, response))
     }
 
     /// Connects and begins an anonymous conversation.
@@ -125,7 +139,34 @@ impl Widget {
         accepted
     }
 
-    /// The next thing that comes, pings, pongs and notices of the token's end aside.
+    /// Presents a token.
+    pub(crate) async fn authenticate(&mut self, token: &str) {
+        self.send(json!({ "type": "authenticate", "token": token })).await;
+    }
+
+    /// Presents a token that is taken; the `authentication` that says so.
+    pub(crate) async fn authenticated(&mut self, token: &str, reason: &str) -> Value {
+        self.authenticate(token).await;
+        self.told(reason).await
+    }
+
+    /// The next frame, which is an `authentication` for this reason.
+    #[track_caller]
+    pub(crate) fn told(&mut self, reason: &str) -> impl Future<Output = Value> {
+        let told = self.expect("authentication");
+        async move {
+            let told = told.await;
+            assert_eq!(told["reason"], reason, "{told}");
+            told
+        }
+    }
+
+    /// From now on `token_expiring` is heard, which most tests have no interest in.
+    pub(crate) fn hear_expiring(&mut self) {
+        self.hears_expiring = true;
+    }
+
+    /// The next thing that comes, pings, pongs and unheard `token_expiring` aside.
     #[track_caller]
     pub(crate) fn next(&mut self) -> impl Future<Output = Got> {
         soon("a frame", async {
@@ -133,7 +174,7 @@ impl Widget {
                 return match self.stream.next().await {
                     Some(Ok(Message::Text(text))) => {
                         let frame: Value = serde_json::from_str(&text).unwrap();
-                        if frame["type"] == "token_expiring" {
+                        if frame["type"] == "token_expiring" && !self.hears_expiring {
                             continue;
                         }
                         Got::Frame(frame)
