@@ -34,6 +34,10 @@ impl Audience {
         self.0.is_empty()
     }
 
+    pub(super) fn has(&self, socket: SocketId) -> bool {
+        self.0.iter().any(|one| one.id == socket)
+    }
+
     /// Lets a socket in. Beyond eight, the oldest has to go.
     pub(super) fn join(&mut self, socket: Socket) {
         self.0.push(socket);

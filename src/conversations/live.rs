@@ -179,6 +179,13 @@ impl Locked<'_> {
         &self.state().conversation
     }
 
+    /// Whether this socket is in the conversation still. A frame may have waited for the lock while its socket was
+    /// cut.
+    #[must_use]
+    pub fn has(&self, socket: SocketId) -> bool {
+        self.state().audience.has(socket)
+    }
+
     /// Whether a socket of this node is there.
     #[must_use]
     pub fn is_connected(&self) -> bool {

@@ -17,36 +17,51 @@ impl Locked<'_> {
     /// # Errors
     /// The rules' refusal, or that the journal doesn't answer.
     pub async fn read(&mut self, by: Reader, up_to: Sequence) -> Result<(), CommandError> {
-        match self.execute(&Event::Read(Read { by, up_to }), None).await {
-            Ok(_) => Ok(()),
+        let is_awaited = self.state().waiting.0[by as usize].is_some();
+        if let Some(until) = self.read_newest(by, Some(up_to)).await?
+            && !is_awaited
+        {
+            self.read_later(by, until);
+        }
+        Ok(())
+    }
+
+    /// Journals the newest reading of a side, be it this one or one that waits. Where it is too soon, it waits until
+    /// the instant returned.
+    async fn read_newest(
+        &mut self,
+        by: Reader,
+        up_to: Option<Sequence>,
+    ) -> Result<Option<UnixTime>, CommandError> {
+        let Some(newest) = up_to.max(self.state().waiting.0[by as usize]) else { return Ok(None) };
+        match self.execute(&Event::Read(Read { by, up_to: newest }), None).await {
+            Ok(_) => {
+                self.state_mut().waiting.0[by as usize] = None;
+                Ok(None)
+            }
             Err(CommandError::Refused(InvalidTransition::TooSoon { until })) => {
-                self.read_later(by, up_to, until);
-                Ok(())
+                self.state_mut().waiting.0[by as usize] = Some(newest);
+                Ok(Some(until))
             }
             Err(error) => Err(error),
         }
     }
 
-    fn read_later(&mut self, by: Reader, up_to: Sequence, until: UnixTime) {
-        let waiting = &mut self.state_mut().waiting.0[by as usize];
-        let is_first = waiting.is_none();
-        *waiting = (*waiting).max(Some(up_to));
-        if !is_first {
-            return;
-        }
+    fn read_later(&self, by: Reader, mut until: UnixTime) {
         let live = self.live.clone();
         let (clock, lifecycle) = (live.shared().clock, live.shared().lifecycle.clone());
         let stop = lifecycle.clone();
         lifecycle.spawn(async move {
-            tokio::select! {
-                () = tokio::time::sleep(clock.until(until)) => {}
-                () = stop.stopped() => {}
-            }
-            if let Ok(Some(mut locked)) = live.lock().await {
-                let waited = locked.state_mut().waiting.0[by as usize].take();
-                if let Some(up_to) = waited {
-                    // It was judged when it came. By now the conversation may have ended, and nobody waits for it.
-                    let _ = locked.execute(&Event::Read(Read { by, up_to }), None).await;
+            loop {
+                tokio::select! {
+                    () = tokio::time::sleep(clock.until(until)) => {}
+                    () = stop.stopped() => return,
+                }
+                let Ok(Some(mut locked)) = live.lock().await else { return };
+                // It was judged when it came. By now the conversation may have ended, and nobody waits for it.
+                match locked.read_newest(by, None).await {
+                    Ok(Some(again)) => until = again,
+                    Ok(None) | Err(_) => return,
                 }
             }
         });

@@ -1,6 +1,6 @@
 //! The frames of a widget that is in a conversation.
 
-use crate::conversations::{CommandError, Locked};
+use crate::conversations::{CommandError, Locked, SocketId};
 use crate::domain::context::Offered;
 use crate::domain::conversation::{
     Author, Credential, EndedBy, Event, InvalidTransition, MessageId, MessageText, NewMessage, Reader,
@@ -8,6 +8,7 @@ use crate::domain::conversation::{
 };
 use crate::domain::id::Sequence;
 use crate::domain::json::Object;
+use crate::domain::token::VerifiedCustomer;
 use crate::wire::{ClientFrame, ErrorCode, Rfc3339, ServerFrame};
 
 use super::refused::Refused;
@@ -17,34 +18,22 @@ impl Session {
     /// Serves one frame. What answers it goes through the socket's queue, so that it comes in its order.
     pub(super) async fn serve(&self, member: &Member, frame: ClientFrame<'_>) -> Result<(), Refused> {
         let kind = frame.kind();
-        match frame {
+        let served = match frame {
             ClientFrame::Start(_) | ClientFrame::Resume(_) => {
                 let message = format!("{kind} came already on this connection");
-                Err(Refused::violation(ErrorCode::OutOfOrder, message, kind))
-            }
-            ClientFrame::Message { id, text } => self.message(member, id, &text).await,
-            ClientFrame::Typing => {
-                self.locked(member, kind).await?.typing(&Author::Customer, Some(member.socket));
-                Ok(())
-            }
-            ClientFrame::Read { sequence } => self.read(member, sequence).await,
-            ClientFrame::SetContext { context } => self.set_context(member, &context).await,
-            ClientFrame::SignOut => {
-                let signed_out = self.locked(member, kind).await?.sign_out().await;
-                signed_out.map_err(|error| Refused::command(error, kind))
-            }
-            ClientFrame::End => {
-                let end = Event::End { by: EndedBy::Customer, reason: None };
-                let ended = self.locked(member, kind).await?.execute(&end, Some(member.socket)).await;
-                ended.map(drop).map_err(|error| Refused::command(error, kind))
+                return Err(Refused::violation(ErrorCode::OutOfOrder, message, kind));
             }
             // Both are served where the connection is at hand.
-            ClientFrame::Authenticate { .. } | ClientFrame::Ping => Ok(()),
-        }
-    }
-
-    async fn locked<'m>(&self, member: &'m Member, about: &str) -> Result<Locked<'m>, Refused> {
-        lock(&member.live).await.map_err(|error| Refused::command(error, about))
+            ClientFrame::Authenticate { .. } | ClientFrame::Ping => return Ok(()),
+            ClientFrame::Message { id, text } => Served::Message(Event::Message(self.message(id, &text)?)),
+            ClientFrame::Typing => Served::Typing,
+            ClientFrame::Read { sequence } => Served::Read(sequence),
+            ClientFrame::SetContext { context } => Served::SetContext(self.context(&context)),
+            ClientFrame::SignOut => Served::SignOut,
+            ClientFrame::End => Served::End,
+        };
+        let acted = self.act(member, &served).await;
+        acted.map_err(|error| Refused::command(error, served.about().unwrap_or(kind)))
     }
 
     /// Signs in with a token that was judged.
@@ -58,11 +47,36 @@ impl Session {
                 return Err(Refused::protocol(ErrorCode::NotEnabled, message, ABOUT));
             }
         };
-        let signed_in = self.locked(member, ABOUT).await?.sign_in(customer, member.socket).await;
-        signed_in.map_err(|error| Refused::command(error, ABOUT))
+        let acted = self.act(member, &Served::SignIn(customer)).await;
+        acted.map_err(|error| Refused::command(error, ABOUT))
     }
 
-    async fn message(&self, member: &Member, id: MessageId, text: &str) -> Result<(), Refused> {
+    /// Acts on the conversation, unless the socket was cut while its frame waited: then whoever sent it is not in it
+    /// any more, and is about to learn so.
+    async fn act(&self, member: &Member, served: &Served) -> Result<(), CommandError> {
+        let mut locked = lock(&member.live).await?;
+        let socket = member.socket;
+        if !locked.has(socket) {
+            return Ok(());
+        }
+        match served {
+            Served::Message(message) => say(&mut locked, message, socket).await,
+            Served::SignIn(customer) => locked.sign_in(customer.clone(), socket).await,
+            Served::SetContext(set) => locked.set_context(set.clone(), socket).await,
+            Served::Read(up_to) => locked.read(Reader::Customer, *up_to).await,
+            Served::SignOut => locked.sign_out().await,
+            Served::Typing => {
+                locked.typing(&Author::Customer, Some(socket));
+                Ok(())
+            }
+            Served::End => {
+                let end = Event::End { by: EndedBy::Customer, reason: None };
+                locked.execute(&end, Some(socket)).await.map(drop)
+            }
+        }
+    }
+
+    fn message(&self, id: MessageId, text: &str) -> Result<NewMessage, Refused> {
         let characters_max = self.gateway.limits.message_characters;
         let text = MessageText::new(text, characters_max).map_err(|refused| match refused {
             TextRefused::Blank => Refused::violation(
@@ -76,33 +90,47 @@ impl Session {
             }
         })?;
         let must_be_authenticated = self.is_for_signed_in();
-        let message = NewMessage { author: Author::Customer, id, text, name: None, must_be_authenticated };
-        let event = Event::Message(message);
-        let about = match &event {
-            Event::Message(message) => message.id.as_str(),
-            _ => "message",
-        };
-        let mut locked = self.locked(member, about).await?;
-        match locked.execute(&event, Some(member.socket)).await {
-            Ok(_) => Ok(()),
-            Err(CommandError::Refused(InvalidTransition::AlreadyStored { sequence, at })) => {
-                let (sequence, at) = (sequence.get(), Rfc3339(at));
-                locked.answer(member.socket, &ServerFrame::Accepted { id: about, sequence, at });
-                Ok(())
-            }
-            Err(error) => Err(Refused::command(error, about)),
+        Ok(NewMessage { author: Author::Customer, id, text, name: None, must_be_authenticated })
+    }
+
+    fn context(&self, context: &Object<'_>) -> SetContext {
+        let offered = Offered::read(context, &self.entrance.tenant.policy.context);
+        SetContext { offered, must_be_authenticated: self.is_for_signed_in() }
+    }
+}
+
+/// What a widget wants of its conversation.
+enum Served {
+    SignIn(Box<VerifiedCustomer>),
+    /// [`Event::Message`].
+    Message(Event),
+    Typing,
+    Read(Sequence),
+    SetContext(SetContext),
+    SignOut,
+    End,
+}
+
+impl Served {
+    /// The message's `id`, where it is one.
+    fn about(&self) -> Option<&str> {
+        match self {
+            Self::Message(Event::Message(message)) => Some(message.id.as_str()),
+            _ => None,
         }
     }
+}
 
-    async fn read(&self, member: &Member, up_to: Sequence) -> Result<(), Refused> {
-        let read = self.locked(member, "read").await?.read(Reader::Customer, up_to).await;
-        read.map_err(|error| Refused::command(error, "read"))
-    }
-
-    async fn set_context(&self, member: &Member, context: &Object<'_>) -> Result<(), Refused> {
-        let offered = Offered::read(context, &self.entrance.tenant.policy.context);
-        let set = SetContext { offered, must_be_authenticated: self.is_for_signed_in() };
-        let set = self.locked(member, "set_context").await?.set_context(set, member.socket).await;
-        set.map_err(|error| Refused::command(error, "set_context"))
+/// Says something; what was stored before is accepted again.
+async fn say(locked: &mut Locked<'_>, event: &Event, socket: SocketId) -> Result<(), CommandError> {
+    match locked.execute(event, Some(socket)).await {
+        Err(CommandError::Refused(InvalidTransition::AlreadyStored { sequence, at })) => {
+            if let Event::Message(message) = event {
+                let (id, sequence, at) = (message.id.as_str(), sequence.get(), Rfc3339(at));
+                locked.answer(socket, &ServerFrame::Accepted { id, sequence, at });
+            }
+            Ok(())
+        }
+        outcome => outcome.map(drop),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::{AuthenticationMode, InvalidToken};
 use crate::conversations::{Begun, Claim, CommandError, IdempotencyKey, Live, NotVisited, Socket};
 use crate::domain::context::Offered;
-use crate::domain::conversation::{Credential, Fact, InvalidTransition, Start};
+use crate::domain::conversation::{Credential, Fact, InvalidTransition, NotAdmitted, Start};
 use crate::domain::id::Sequence;
 use crate::domain::token::VerifiedCustomer;
 use crate::wire::{AuthenticationView, Close, ContextView, ServerFrame, StartFrame};
@@ -17,7 +17,7 @@ use super::connection::{Connection, End};
 use super::first_frame::Tried;
 use super::refused::Refused;
 use super::replay::Past;
-use super::resume::Asked;
+use super::resume::{Asked, refuse};
 use super::session::{Member, Session};
 
 const ABOUT: &str = "start";
@@ -72,7 +72,20 @@ impl Session {
         frame: &StartFrame<'_>,
     ) -> Result<Tried, End> {
         let asked = Asked { claim: Claim::IdempotencyKey, after: Some(Sequence::START), about: ABOUT };
-        self.take_up(connection, live, asked, frame.token.as_deref()).await
+        let credential = judge(&self.gateway, &self.entrance, frame.token.as_deref()).await;
+        let mut entered = self.enter(live, asked, credential).await;
+        if self.entrance.widget().invalid_token == InvalidToken::Anonymous
+            && let Err(NotVisited::NotAdmitted { why: NotAdmitted::Refused(refusal), may_try_again: false }) =
+                &entered
+        {
+            // Nobody has ever signed in there. So its first start went on without the token, and so does this one.
+            self.refuse(connection, Refused::token(refusal, ABOUT)).await?;
+            entered = self.enter(live, asked, Credential::Absent).await;
+        }
+        match entered {
+            Ok(visited) => self.show(connection, visited, asked.after).await,
+            Err(not_visited) => Ok(refuse(&not_visited, ABOUT)),
+        }
     }
 
     /// Takes up the customer's newest open conversation. None where there is none that takes this token.

@@ -311,3 +311,25 @@ async fn neither_the_key_nor_anything_derived_of_it_is_shown_to_anyone() {
         assert!(!shown.contains(IDEMPOTENCY_KEY) && !shown.contains("idempotency"), "{shown}");
     }
 }
+
+#[tokio::test]
+async fn where_faulty_tokens_begin_anonymously_a_repeated_start_does_as_the_first_did() {
+    let (usher, _keys) = usher().await;
+    let mut start = keyed(IDEMPOTENCY_KEY);
+    start["token"] = "no token".into();
+    let mut begun = Vec::new();
+    for answer in ["started", "resumed"] {
+        let mut widget = Widget::connect(&usher, "contoso/lenient").await;
+        widget.send(start.clone()).await;
+        widget.expect_error("malformed").await;
+        begun.push((widget.expect(answer).await["conversation"].clone(), widget));
+    }
+    assert_eq!(begun[0].0, begun[1].0);
+    // Once somebody has signed in, a faulty token opens it no more.
+    begun[0].1.authenticated(&token(), "token_presented").await;
+    let mut widget = Widget::connect(&usher, "contoso/lenient").await;
+    widget.send(start).await;
+    assert_eq!(widget.expect_error("malformed").await["in_reply_to"], "start");
+    widget.send(json!({ "type": "message", "id": "m1", "text": "x" })).await;
+    widget.expect_error("out_of_order").await;
+}

@@ -78,3 +78,43 @@ async fn a_planted_socket_can_not_sign_its_own_customer_in_after_the_first() {
     assert_eq!(signed_in.len(), 1);
     assert_eq!(signed_in[0]["data"]["authentication"], got["authentication"]);
 }
+
+/// What it sent waits behind the sign-in, and would be taken for the customer's own.
+#[tokio::test]
+async fn what_a_planted_socket_said_before_the_sign_in_is_not_journaled_after_it() {
+    let world = World::start().await;
+    for _ in 0..3 {
+        let (mut adas_socket, ticket) = Widget::start(&world.usher, "contoso/web").await;
+        let mut planted = Vec::new();
+        for _ in 0..7 {
+            planted.push(world.open("web", ticket.resume()).await.0);
+        }
+        world.usher.freeze().await;
+        adas_socket.authenticate(&adas(0.0)).await;
+        for (number, socket) in planted.iter_mut().enumerate() {
+            for count in 0..10 {
+                let id = format!("planted-{number}-{count}");
+                let frame = if number % 2 == 0 {
+                    json!({ "type": "message", "id": id, "text": "pay it to me" })
+                } else {
+                    json!({ "type": "set_context", "context": { "account": id } })
+                };
+                socket.send(frame).await;
+            }
+        }
+        world.usher.thaw();
+        while adas_socket.frame().await["type"] != "authentication" {}
+        for socket in &mut planted {
+            while !matches!(socket.next().await, Got::Close(4004, _)) {}
+        }
+        adas_socket.send(json!({ "type": "message", "id": "m1", "text": SECRET })).await;
+        while adas_socket.frame().await["type"] != "accepted" {}
+        let events = world.consumer().events(&ticket.conversation).await;
+        let signed_in = events.iter().position(|event| event["data"]["reason"] == "token_presented").unwrap();
+        let after: Vec<_> = events[signed_in + 1..]
+            .iter()
+            .map(|event| json!([event["type"], event["data"]["id"], event["data"]["authenticated"]]))
+            .collect();
+        assert_eq!(after, [json!(["usher.conversation.message", "m1", true])]);
+    }
+}

@@ -36,6 +36,10 @@ async fn a_stolen_resume_token_shows_nothing_without_a_token_of_the_owners() {
     for (token, code) in tries() {
         let mut socket = world.connect("web").await;
         refused_for_now(&mut socket, &resume(&ticket, &token), code).await;
+        // How long the conversation is doesn't show either.
+        let mut past_the_end = resume(&ticket, &token);
+        past_the_end["after"] = 1_000_000.into();
+        refused_for_now(&mut socket, &past_the_end, code).await;
         // It is open for another try, this time with what the thief has not.
         socket.send(ticket.resume_with(&adas(60.0))).await;
         assert_eq!(socket.expect("resumed").await["replayed"], 1);

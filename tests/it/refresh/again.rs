@@ -113,3 +113,32 @@ async fn a_refresh_outlives_a_crash() {
     assert_eq!((&resumed["sequence"], &resumed["authentication"]), (&json!(2), &told["authentication"]));
     assert_eq!(events(&usher, &Ticket::of(&started)).await.len(), 2);
 }
+
+#[tokio::test]
+async fn each_change_is_counted_and_so_are_the_sockets_under_what_stands() {
+    let (usher, _keys) = usher().await;
+    let (mut first, ticket) = Widget::start(&usher, "contoso/web").await;
+    let told = first.authenticated(&token_of(CUSTOMER, 100.0, 600.0), "token_presented").await;
+    let token = token_of(CUSTOMER, 10.0, 3.0);
+    let ticket = ticket.renewed_by(&told);
+    let mut second = join(&usher, "contoso/web", &ticket, 2, &token_of(CUSTOMER, 200.0, 600.0)).await;
+    second.authenticated(&token, "token_refreshed").await;
+    let count = async |series: &str| usher.metric(series).await.unwrap();
+    let (authenticated, anonymous) = (
+        "usher_connections{authentication=\"authenticated\"}",
+        "usher_connections{authentication=\"anonymous\"}",
+    );
+    assert_eq!((count(authenticated).await, count(anonymous).await), (2.0, 0.0));
+    for widget in [&mut first, &mut second] {
+        while widget.expect("authentication").await["reason"] != "token_expired" {}
+    }
+    assert_eq!((count(authenticated).await, count(anonymous).await), (0.0, 2.0));
+    for (to, reason, times) in [
+        ("authenticated", "token_presented", 1.0),
+        ("authenticated", "token_refreshed", 1.0),
+        ("anonymous", "token_expired", 1.0),
+    ] {
+        let series = format!("usher_authentication_transitions_total{{reason=\"{reason}\",to=\"{to}\"}}");
+        assert_eq!(usher.metric(&series).await, Some(times), "{series}");
+    }
+}
