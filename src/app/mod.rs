@@ -13,9 +13,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::config::{Config, KeysConfig, Limits};
+use crate::config::{Config, ConversationsConfig, KeysConfig, Limits};
 use crate::consumer::{self, ConsumerState};
-use crate::conversations::{Conversations, Expiry};
+use crate::conversations::{Conversations, Expiry, Idle};
+use crate::domain::conversation::IdleAfter;
 use crate::gateway::{self, Gateway};
 use crate::journal::projection::Projection;
 use crate::journal::{Journal, OpenError};
@@ -101,7 +102,9 @@ impl App {
         let (metrics, clock) = (Arc::new(Metrics::new()), Clock::system());
         let journal = Journal::open(&config.journal.path, metrics.clone())?;
         let projection = Projection::start(&journal, &lifecycle)?;
-        let conversations = Conversations::new(journal.clone(), clock, metrics.clone(), lifecycle.clone());
+        let idle_after = idle_after(&config.conversations);
+        let conversations =
+            Conversations::idling(journal.clone(), clock, metrics.clone(), lifecycle.clone(), idle_after);
         let keys = key_source(&config, &journal, clock, &metrics, &lifecycle)?;
         let (started, started_seen) = watch::channel(false);
         let (journal_writable, projection_writable) =
@@ -139,6 +142,12 @@ impl App {
             clock,
             lifecycle: lifecycle.clone(),
         };
+        let idle = Idle {
+            conversations: conversations.clone(),
+            projection: projection.clone(),
+            clock,
+            lifecycle: lifecycle.clone(),
+        };
         let consumer = TowerToHyperService::new(consumer::router(consumers));
         let ops = TowerToHyperService::new(ops::router(OpsState { readiness, metrics: metrics.clone() }));
         lifecycle.spawn(listener::serve(listeners.ops, lifecycle.clone(), move |_| ops.clone()));
@@ -148,6 +157,7 @@ impl App {
             started.send_replace(true);
         }
         lifecycle.spawn(expiry.run());
+        lifecycle.spawn(idle.run());
         lifecycle.spawn(conversations.clone().reap_idempotency_keys());
         lifecycle.spawn(listener::serve(listeners.consumer, lifecycle.clone(), move |_| consumer.clone()));
         lifecycle.spawn(gateway::serve(gateway.clone(), listeners.public));
@@ -187,6 +197,12 @@ impl App {
         gateway.journal.close().await;
         ended
     }
+}
+
+fn idle_after(config: &ConversationsConfig) -> IdleAfter {
+    let ConversationsConfig { end_after, downgrade_idle_after, .. } = *config;
+    let downgrade = (!downgrade_idle_after.is_zero()).then_some(downgrade_idle_after);
+    IdleAfter { end: Some(end_after), downgrade }
 }
 
 /// Completes when the last widget has left, or the drain's time is up.

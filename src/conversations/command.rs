@@ -27,26 +27,29 @@ impl Locked<'_> {
         event: &Event,
         from: Option<SocketId>,
     ) -> Result<Option<Arc<Record>>, CommandError> {
-        let outcome = self.carry_out(event, from, |_| ()).await;
+        let outcome = self.carry_out(event, from, |_| true).await;
         if let Ok(Some(record)) = &outcome
             && record.entries().iter().any(authenticates)
         {
             // A revocation that came while the entry was being stored was not known when it was decided. Should this
             // not be stored now, it comes first in whatever follows.
-            let _ = self.carry_out(&Event::Deadline, None, |_| ()).await;
+            let _ = self.carry_out(&Event::Deadline, None, |_| true).await;
         }
         outcome
     }
 
     /// The same, showing the conversation to `before` just before each decision; the last is the one that is stored.
+    /// Nothing happens where `before` says no: what the event was for may be gone after another node's entry.
     pub(super) async fn carry_out(
         &mut self,
         event: &Event,
         from: Option<SocketId>,
-        mut before: impl FnMut(&Conversation) + Send,
+        mut before: impl FnMut(&Conversation) -> bool + Send,
     ) -> Result<Option<Arc<Record>>, CommandError> {
         for _ in 0..CONFLICTS_MAX {
-            before(self.conversation());
+            if !before(self.conversation()) {
+                return Ok(None);
+            }
             let (decided, refused) = self.decide(event);
             let stored = if decided.is_empty() {
                 None

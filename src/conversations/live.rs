@@ -93,9 +93,9 @@ impl Live {
         Ok(Locked { live: self, state })
     }
 
-    /// Notes that a widget has sent a frame; when one did so before, as far as this node knows.
-    pub fn hear(&self, now: UnixTime) -> UnixTime {
-        UnixTime::from_millis(self.heard.swap(now.millis(), Ordering::Relaxed))
+    /// Notes that a widget has sent a frame.
+    pub(super) fn hear(&self, now: UnixTime) {
+        self.heard.store(now.millis(), Ordering::Relaxed);
     }
 
     /// When a widget of this node last sent a frame, as far as this node remembers.
@@ -108,13 +108,17 @@ impl Live {
     pub async fn leave(&self, socket: SocketId) {
         if let Some(state) = self.state.lock().await.as_mut() {
             state.audience.leave(socket);
-            self.connected.store(!state.audience.is_empty(), Ordering::Relaxed);
+            self.note_presence(state);
         }
     }
 
     /// Whether a socket of this node is there, as far as can be told without waiting.
     pub(super) fn is_connected(&self) -> bool {
         self.connected.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_connected(&self, connected: bool) {
+        self.connected.store(connected, Ordering::Relaxed);
     }
 }
 
@@ -160,7 +164,7 @@ pub struct Locked<'a> {
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        self.live.connected.store(self.is_connected(), Ordering::Relaxed);
+        self.live.note_presence(self.state());
     }
 }
 

@@ -8,8 +8,10 @@ mod audience;
 mod command;
 mod expiry;
 mod idempotency;
+mod idle;
 mod in_force;
 mod live;
+mod presence;
 mod reading;
 mod resume_token;
 mod set_context;
@@ -25,7 +27,7 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 
 use crate::clock::Clock;
-use crate::domain::conversation::{Authentication, Event, InvalidTransition, Place, Start};
+use crate::domain::conversation::{Authentication, Event, IdleAfter, InvalidTransition, Place, Start};
 use crate::domain::id::{ConversationId, TenantId, WidgetId};
 use crate::domain::time::UnixTime;
 use crate::domain::token::Revocations;
@@ -34,9 +36,11 @@ use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 
 use in_force::InForce;
+use presence::LastSeen;
 
 pub use expiry::Expiry;
 pub use idempotency::IdempotencyKey;
+pub use idle::Idle;
 pub use live::{Live, Locked};
 pub use resume_token::ResumeTokens;
 pub use socket::{ConnectionState, Outgoing, Socket, SocketId};
@@ -103,20 +107,34 @@ struct Shared {
     lifecycle: Lifecycle,
     resume_tokens: ResumeTokens,
     in_force: InForce,
+    idle_after: IdleAfter,
+    last_seen: LastSeen,
     live: Mutex<HashMap<ConversationId, Weak<Live>>>,
     recent: moka::future::Cache<ConversationId, Arc<Live>>,
     signals: broadcast::Sender<Signal>,
 }
 
 impl Conversations {
-    /// All conversations of this journal.
+    /// All conversations of this journal. Silence ends none of them.
     #[must_use]
     pub fn new(journal: Journal, clock: Clock, metrics: Arc<Metrics>, lifecycle: Lifecycle) -> Self {
+        Self::idling(journal, clock, metrics, lifecycle, IdleAfter::NEVER)
+    }
+
+    /// The same, where silence is borne for this long.
+    #[must_use]
+    pub fn idling(
+        journal: Journal,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        lifecycle: Lifecycle,
+        idle_after: IdleAfter,
+    ) -> Self {
         let resume_tokens = ResumeTokens::new(journal.secret());
         let recent = moka::future::Cache::builder().max_capacity(RECENT_MAX).time_to_live(RECENT_FOR).build();
         let (signals, _) = broadcast::channel(SIGNALS_MAX);
         let live = Mutex::default();
-        let in_force = InForce::default();
+        let (in_force, last_seen) = (InForce::default(), LastSeen::new(&idle_after));
         Self {
             shared: Arc::new(Shared {
                 journal,
@@ -125,6 +143,8 @@ impl Conversations {
                 lifecycle,
                 resume_tokens,
                 in_force,
+                idle_after,
+                last_seen,
                 live,
                 recent,
                 signals,
@@ -209,8 +229,11 @@ impl Conversations {
     /// Whether a socket of this node is in the conversation. It loads nothing and waits for nobody.
     #[must_use]
     pub fn is_connected(&self, id: ConversationId) -> bool {
-        let live = self.live().get(&id).and_then(Weak::upgrade);
-        live.is_some_and(|live| live.is_connected())
+        self.loaded(id).is_some_and(|live| live.is_connected())
+    }
+
+    fn loaded(&self, id: ConversationId) -> Option<Arc<Live>> {
+        self.live().get(&id).and_then(Weak::upgrade)
     }
 
     /// Forgets a conversation that nobody holds any more.

@@ -16,7 +16,10 @@ impl Locked<'_> {
         let offered = set.offered.clone();
         let mut report = ContextReport::default();
         // What is taken depends on what is held at the very decision that is stored.
-        let merge = |conversation: &Conversation| report = conversation.merge(&offered).report;
+        let merge = |conversation: &Conversation| {
+            report = conversation.merge(&offered).report;
+            true
+        };
         let record = self.carry_out(&Event::SetContext(set), None, merge).await?;
         let entries = record.as_ref().map(|record| record.entries()).unwrap_or_default();
         let changed = entries.iter().find(|entry| matches!(entry.fact, Fact::Context(_)));

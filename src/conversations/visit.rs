@@ -111,6 +111,7 @@ impl Visit<'_> {
     ) -> Result<Visited, NotVisited> {
         let mut locked = self.find().await?;
         locked.execute(&Event::Deadline, None).await?;
+        locked.downgrade_if_unheard().await?;
         let admission = self.admit(&locked, credential)?;
         if after.is_some_and(|after| after > locked.conversation().sequence()) {
             return Err(NotVisited::PastTheEnd);

@@ -81,20 +81,22 @@ impl Session {
                     continue;
                 }
             };
-            let served = match ClientFrame::parse(&frame) {
-                Ok(ClientFrame::Ping) => {
+            let taken = member.live.take_frame().await;
+            let served = match (ClientFrame::parse(&frame), taken) {
+                (Err(FrameFault::NotAnObject), _) => return Err(End::Close(Close::NotAnObject)),
+                (Err(fault), _) => Err(Refused::fault(fault)),
+                (Ok(ClientFrame::Ping), _) => {
                     connection.send(ServerFrame::Pong.to_json().into()).await?;
                     Ok(())
                 }
-                Ok(ClientFrame::Authenticate { token }) => {
+                (Ok(frame), Err(error)) => Err(Refused::command(error, frame.about())),
+                (Ok(ClientFrame::Authenticate { token }), Ok(())) => {
                     let judged = judge(&self.gateway, &self.entrance, Some(&token));
                     // Keys may have to be fetched: what is said meanwhile reaches the widget all the same.
                     let credential = connection.attend_while(judged).await?;
                     self.authenticate(&member, credential).await
                 }
-                Ok(frame) => self.serve(&member, frame).await,
-                Err(FrameFault::NotAnObject) => return Err(End::Close(Close::NotAnObject)),
-                Err(fault) => Err(Refused::fault(fault)),
+                (Ok(frame), Ok(())) => self.serve(&member, frame).await,
             };
             if let Err(refused) = served {
                 self.refuse(connection, refused).await?;

@@ -19,6 +19,8 @@ mod drain;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod idle;
+#[cfg(test)]
 mod journal;
 #[cfg(test)]
 mod key_source;

@@ -10,6 +10,7 @@ mod authentication;
 mod decide;
 mod entry;
 mod event;
+mod idle;
 mod message;
 mod notices;
 mod place;
@@ -33,6 +34,7 @@ pub use entry::{
     Message, Read, Reader, Role, SignInReason, SignedIn, Started,
 };
 pub use event::{Assign, Event, InvalidTransition, NewMessage, SetContext, Start};
+pub use idle::{IdleAfter, Presence};
 pub use message::{MESSAGE_ID_CHARACTERS_MAX, MessageId, MessageText, TextRefused};
 pub use notices::Notices;
 pub use place::Place;

@@ -138,6 +138,27 @@ impl Projection {
         self.query(move |connection| query::deadlines(connection, until, after, limit)).await
     }
 
+    /// Up to `limit` open conversations in which nobody has said anything since `until`, the longest silent first,
+    /// after the one named. Who is connected now is not known here.
+    pub async fn silent_since(
+        &self,
+        until: UnixTime,
+        after: Option<(UnixTime, ConversationId)>,
+        limit: usize,
+    ) -> Result<Vec<(UnixTime, ConversationId)>, JournalError> {
+        self.query(move |connection| query::silent_since(connection, until, after, limit)).await
+    }
+
+    /// The same of those whose customer is signed in and was not heard of since.
+    pub async fn unheard_since(
+        &self,
+        until: UnixTime,
+        after: Option<(UnixTime, ConversationId)>,
+        limit: usize,
+    ) -> Result<Vec<(UnixTime, ConversationId)>, JournalError> {
+        self.query(move |connection| query::unheard_since(connection, until, after, limit)).await
+    }
+
     /// The earliest deadline of all, as it changes. One wheel needs no more: it sleeps until then, pages through
     /// [`Projection::deadlines`], waits until the projection has [caught up](Projection::caught_up) with what it
     /// appended, and looks here again. Memory does not grow with the number of conversations.

@@ -139,12 +139,46 @@ pub(super) fn deadlines(
     after: Option<(UnixTime, ConversationId)>,
     limit: usize,
 ) -> rusqlite::Result<Vec<(UnixTime, ConversationId)>> {
+    let sql = "SELECT deadline, id FROM conversation WHERE deadline IS NOT NULL AND deadline <= ?1 \
+               AND (deadline, id) > (?2, ?3) ORDER BY deadline, id LIMIT ?4";
+    instants(connection, sql, until, after, limit)
+}
+
+/// Open conversations in which nobody has said anything since `until`, the longest silent first.
+pub(super) fn silent_since(
+    connection: &Connection,
+    until: UnixTime,
+    after: Option<(UnixTime, ConversationId)>,
+    limit: usize,
+) -> rusqlite::Result<Vec<(UnixTime, ConversationId)>> {
+    let sql = "SELECT active_at, id FROM conversation WHERE open AND active_at <= ?1 \
+               AND (active_at, id) > (?2, ?3) ORDER BY active_at, id LIMIT ?4";
+    instants(connection, sql, until, after, limit)
+}
+
+/// Authenticated ones whose customer was not heard of since `until`, the longest unheard first.
+pub(super) fn unheard_since(
+    connection: &Connection,
+    until: UnixTime,
+    after: Option<(UnixTime, ConversationId)>,
+    limit: usize,
+) -> rusqlite::Result<Vec<(UnixTime, ConversationId)>> {
+    let sql = "SELECT heard_at, id FROM conversation WHERE open AND authenticated AND heard_at <= ?1 \
+               AND (heard_at, id) > (?2, ?3) ORDER BY heard_at, id LIMIT ?4";
+    instants(connection, sql, until, after, limit)
+}
+
+/// A page in the order of an instant, after the one given. The conditions are those of an index, word for word.
+fn instants(
+    connection: &Connection,
+    sql: &str,
+    until: UnixTime,
+    after: Option<(UnixTime, ConversationId)>,
+    limit: usize,
+) -> rusqlite::Result<Vec<(UnixTime, ConversationId)>> {
     let (at, id) = after.map_or((-1, [0; 16]), |(at, id)| (at.millis(), *id.as_bytes()));
     connection
-        .prepare_cached(
-            "SELECT deadline, id FROM conversation WHERE deadline IS NOT NULL AND deadline <= ?1 \
-             AND (deadline, id) > (?2, ?3) ORDER BY deadline, id LIMIT ?4",
-        )?
+        .prepare_cached(sql)?
         .query_map(params![until.millis(), at, id, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
             Ok((UnixTime::from_millis(row.get(0)?), ConversationId::from_bytes(row.get(1)?)))
         })?

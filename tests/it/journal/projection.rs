@@ -264,6 +264,34 @@ async fn deadlines_come_in_order_in_pages_and_the_next_one_is_announced() {
     soon(next.wait_for(|next| *next == Some(time(90)))).await.unwrap();
 }
 
+/// The story's clock shows 1 s at the start and a second more with each entry.
+#[tokio::test]
+async fn the_silent_and_the_unheard_come_in_order_in_pages_as_long_as_they_are_open() {
+    let disk = Disk::new();
+    let journal = disk.journal();
+    for number in 1..=4 {
+        let (place, mut story) = (place(number), Story::new());
+        let mut entries = vec![story.start(Some(authenticated("ada", time(60))), "general")];
+        match number {
+            1 => entries.push(story.message("heard at 2")),
+            2 => {}
+            3 => entries.push(story.downgrade()),
+            _ => entries.push(story.end()),
+        }
+        store(&journal, &place, &mut story, entries).await;
+    }
+    let projection = projection(&journal).await;
+    let silent = [(time(1), place(2).id), (time(1), place(3).id), (time(2), place(1).id)];
+    let before = UnixTime::from_millis(time(2).millis() - 1);
+    assert_eq!(projection.silent_since(before, None, 10).await.unwrap(), silent[..2]);
+    assert_eq!(projection.silent_since(time(2), None, 1).await.unwrap(), silent[..1]);
+    assert_eq!(projection.silent_since(time(2), Some(silent[0]), 10).await.unwrap(), silent[1..]);
+    let unheard = [silent[0], silent[2]];
+    assert_eq!(projection.unheard_since(before, None, 10).await.unwrap(), unheard[..1]);
+    assert_eq!(projection.unheard_since(time(2), None, 1).await.unwrap(), unheard[..1]);
+    assert_eq!(projection.unheard_since(time(2), Some(unheard[0]), 10).await.unwrap(), unheard[1..]);
+}
+
 #[tokio::test]
 async fn a_closed_journal_ends_the_projection_without_alarm() {
     let disk = Disk::new();

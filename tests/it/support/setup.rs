@@ -49,6 +49,7 @@ allowed_origins = []
 pub(crate) struct Setup {
     folder: TempDir,
     limits: String,
+    conversations: String,
     tenants: Vec<(&'static str, String)>,
 }
 
@@ -60,7 +61,12 @@ impl Setup {
             .chain(["starts_per_address_per_minute", "authentications_per_minute"])
             .chain(["messages_per_minute", "frames_per_minute"]);
         let limits: Vec<_> = limits.map(|limit| format!("{limit} = 0\n")).collect();
-        Self { folder: tempfile::tempdir().unwrap(), limits: limits.concat(), tenants: Vec::new() }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            limits: limits.concat(),
+            conversations: String::new(),
+            tenants: Vec::new(),
+        }
     }
 
     /// With this line in `[limits]` instead of any that sets the same.
@@ -68,6 +74,12 @@ impl Setup {
         let name = line.split('=').next().unwrap();
         let others = self.limits.lines().filter(|other| other.split('=').next() != Some(name));
         self.limits = others.chain([line, ""]).collect::<Vec<_>>().join("\n");
+        self
+    }
+
+    /// With this line in `[conversations]`.
+    pub(crate) fn conversations(mut self, line: &str) -> Self {
+        self.conversations = format!("[conversations]\n{line}\n");
         self
     }
 
@@ -120,8 +132,9 @@ path = "data/usher.db"
 allow_http_hosts = ["127.0.0.1"]
 allow_networks = ["127.0.0.0/8"]
 [limits]
-{limits}{clients}"#,
+{limits}{conversations}{clients}"#,
             limits = self.limits,
+            conversations = self.conversations,
         )
     }
 

@@ -1,6 +1,7 @@
 //! The rules, stated one by one; `replay` states the one that binds them together.
 
 mod access;
+mod idle;
 mod notices;
 mod pages;
 mod replay;
