@@ -24,6 +24,7 @@ pub mod telemetry;
 pub mod conversations;
 pub mod journal;
 pub mod key_source;
+pub mod revocations;
 
 // The three listeners.
 pub mod consumer;

@@ -1,36 +1,32 @@
 //! The composition root: the only place that names the concrete parts together.
 
 mod documents;
+mod parts;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::clock::Clock;
-use crate::config::{Config, ConversationsConfig, KeysConfig, Limits};
-use crate::consumer::{self, ConsumerState};
-use crate::conversations::{Conversations, Expiry, Idle};
-use crate::domain::conversation::IdleAfter;
+use crate::config::{Config, Limits};
+use crate::consumer;
 use crate::gateway::{self, Gateway};
+use crate::journal::OpenError;
 use crate::journal::projection::Projection;
-use crate::journal::{Journal, OpenError};
-use crate::key_source::cache::Freshness;
-use crate::key_source::fetch::{FetchSettings, FetcherError, HttpFetcher};
-use crate::key_source::guard::{GuardSettings, PlainHttp, SettingNames};
-use crate::key_source::jitter::Jitter;
-use crate::key_source::{KeySource, Setup, TenantKeys};
+use crate::key_source::fetch::FetcherError;
 use crate::lifecycle::Lifecycle;
 use crate::listener;
 use crate::metrics::Metrics;
-use crate::ops::{self, OpsState, Readiness};
+use crate::ops;
+use crate::revocations::LoadError;
 
-use documents::JournalDocuments;
+use parts::Parts;
+pub use parts::fetch_settings;
 
 /// How often the gauges that are counted, not stepped, are read anew.
 const GAUGES_EVERY: Duration = Duration::from_secs(5);
@@ -56,6 +52,9 @@ pub enum StartError {
     /// The client for key endpoints can't be made.
     #[error(transparent)]
     Fetcher(#[from] FetcherError),
+    /// Not all that was revoked is known.
+    #[error(transparent)]
+    Revocations(#[from] LoadError),
 }
 
 /// Where a running gateway listens.
@@ -99,66 +98,26 @@ impl App {
     /// What keeps it from starting.
     pub async fn start(config: Config, lifecycle: Lifecycle) -> Result<Self, StartError> {
         let (listeners, addresses) = bind(&config).await?;
-        let (metrics, clock) = (Arc::new(Metrics::new()), Clock::system());
-        let journal = Journal::open(&config.journal.path, metrics.clone())?;
-        let projection = Projection::start(&journal, &lifecycle)?;
-        let idle_after = idle_after(&config.conversations);
-        let conversations =
-            Conversations::idling(journal.clone(), clock, metrics.clone(), lifecycle.clone(), idle_after);
-        let keys = key_source(&config, &journal, clock, &metrics, &lifecycle)?;
+        let parts = Parts::open(&config, lifecycle)?;
+        let (expiry, idle, revocations) = (parts.expiry(), parts.idle(), parts.revocations(&config));
+        revocations.load().await?;
+        let keys = parts.key_source(&config)?;
+        let gateway = parts.gateway(&config, keys);
+        let consumer = TowerToHyperService::new(consumer::router(parts.consumers(config, &revocations)));
         let (started, started_seen) = watch::channel(false);
-        let (journal_writable, projection_writable) =
-            (journal.writable_changes(), projection.writable_changes());
-        let readiness =
-            Readiness::new(lifecycle.clone(), started_seen, journal_writable, projection_writable);
-        let gateway = Arc::new(Gateway {
-            tenants: config.tenants.clone(),
-            limits: config.limits.clone(),
-            resume_expired_for: config.conversations.resume_expired_for,
-            keys,
-            conversations: conversations.clone(),
-            journal: journal.clone(),
-            projection: projection.clone(),
-            clock,
-            metrics: metrics.clone(),
-            lifecycle: lifecycle.clone(),
-            connected: AtomicU32::new(0),
-        });
-        let consumers = ConsumerState {
-            clients: config.clients,
-            tenants: config.tenants,
-            message_characters: config.limits.message_characters,
-            conversations: conversations.clone(),
-            journal: journal.clone(),
-            projection: projection.clone(),
-            clock,
-            metrics: metrics.clone(),
-            lifecycle: lifecycle.clone(),
-        };
-        let expiry = Expiry {
-            conversations: conversations.clone(),
-            projection: projection.clone(),
-            journal: journal.clone(),
-            clock,
-            lifecycle: lifecycle.clone(),
-        };
-        let idle = Idle {
-            conversations: conversations.clone(),
-            projection: projection.clone(),
-            clock,
-            lifecycle: lifecycle.clone(),
-        };
-        let consumer = TowerToHyperService::new(consumer::router(consumers));
-        let ops = TowerToHyperService::new(ops::router(OpsState { readiness, metrics: metrics.clone() }));
+        let ops = TowerToHyperService::new(ops::router(parts.operations(started_seen)));
+        let Parts { journal, projection, conversations, metrics, lifecycle, .. } = parts;
         lifecycle.spawn(listener::serve(listeners.ops, lifecycle.clone(), move |_| ops.clone()));
-        // What ran out while no process was up ends before anybody is let in.
+        // What ran out while no process was up, or was revoked and not seen to, ends before anybody is let in.
         if projection.caught_up(journal.latest()).await.is_ok() {
             expiry.downgrade_due().await;
+            revocations.sweep_all().await;
             started.send_replace(true);
         }
         lifecycle.spawn(expiry.run());
         lifecycle.spawn(idle.run());
-        lifecycle.spawn(conversations.clone().reap_idempotency_keys());
+        lifecycle.spawn(revocations.run());
+        lifecycle.spawn(conversations.reap_idempotency_keys());
         lifecycle.spawn(listener::serve(listeners.consumer, lifecycle.clone(), move |_| consumer.clone()));
         lifecycle.spawn(gateway::serve(gateway.clone(), listeners.public));
         lifecycle.spawn(count_conversations(projection.clone(), metrics, lifecycle.clone(), started));
@@ -199,12 +158,6 @@ impl App {
     }
 }
 
-fn idle_after(config: &ConversationsConfig) -> IdleAfter {
-    let ConversationsConfig { end_after, downgrade_idle_after, .. } = *config;
-    let downgrade = (!downgrade_idle_after.is_zero()).then_some(downgrade_idle_after);
-    IdleAfter { end: Some(end_after), downgrade }
-}
-
 /// Completes when the last widget has left, or the drain's time is up.
 async fn drained(gateway: &Gateway) {
     const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -235,43 +188,6 @@ async fn bind_one(
     let bound = TcpListener::bind(address).await.map_err(failed)?;
     let address = bound.local_addr().map_err(failed)?;
     Ok((bound, address))
-}
-
-/// The settings of the key fetch, from the configuration's `[keys]`.
-#[must_use]
-pub fn fetch_settings(keys: &KeysConfig) -> FetchSettings {
-    FetchSettings {
-        guard: GuardSettings {
-            allow_networks: keys.allow_networks.clone(),
-            plain_http: PlainHttp::Hosts(keys.allow_http_hosts.clone()),
-            names: SettingNames::KEYS,
-        },
-        redirects: keys.redirects,
-        ..FetchSettings::default()
-    }
-}
-
-fn key_source(
-    config: &Config,
-    journal: &Journal,
-    clock: Clock,
-    metrics: &Arc<Metrics>,
-    lifecycle: &Lifecycle,
-) -> Result<KeySource, StartError> {
-    let tenants = config.tenants.values().filter_map(|tenant| {
-        let url = tenant.public_key_url.clone()?;
-        Some(TenantKeys { tenant: tenant.id.clone(), url, max_key_bits: tenant.policy.max_key_bits })
-    });
-    Ok(KeySource::start(Setup {
-        tenants: tenants.collect(),
-        freshness: Freshness { fresh_for: config.keys.fresh_for, stale_for: config.keys.stale_for },
-        fetcher: Arc::new(HttpFetcher::new(&fetch_settings(&config.keys))?),
-        store: Arc::new(JournalDocuments::new(journal.clone())),
-        clock,
-        jitter: Jitter::random(),
-        metrics: metrics.clone(),
-        lifecycle: lifecycle.clone(),
-    }))
 }
 
 /// `started` is kept here: a node whose start was cut short stays unready.

@@ -92,6 +92,16 @@ impl<'a> Members<'a> {
         self.faults.push(fault.into());
     }
 
+    /// Whether the member is there, whatever it is.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.object.first(name).is_some()
+    }
+
+    /// The member as it came.
+    pub(super) fn get(&self, name: &str) -> Option<&Json<'a>> {
+        self.object.first(name)
+    }
+
     /// A string, where the member is there.
     pub(super) fn string(&mut self, name: &str) -> Option<String> {
         match self.object.first(name) {

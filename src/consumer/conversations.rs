@@ -117,7 +117,7 @@ pub(super) async fn journal(
     Ok(page(items, next))
 }
 
-fn bad_cursor() -> Problem {
+pub(super) fn bad_cursor() -> Problem {
     Problem::invalid(
         "The cursor is not one of this list: give that of the last page, unchanged, or none to begin anew.",
     )
@@ -134,7 +134,7 @@ fn read_cursor(text: &str) -> Option<Sequence> {
 }
 
 /// A list's page of items that are JSON already.
-fn page(items: impl Iterator<Item = String>, cursor: Option<String>) -> Response {
+pub(super) fn page(items: impl Iterator<Item = String>, cursor: Option<String>) -> Response {
     let mut body = String::from("{\"items\":[");
     for (at, item) in items.enumerate() {
         if at > 0 {

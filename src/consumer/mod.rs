@@ -12,6 +12,8 @@ mod gestures;
 mod problem;
 mod query;
 mod reader;
+mod revocation_body;
+mod revocations;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -25,17 +27,18 @@ use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderValue, header};
 use axum::middleware::map_response;
 use axum::response::Response;
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 
 use crate::clock::Clock;
 use crate::config::{Client, Tenant};
 use crate::conversations::{Conversations, Live};
-use crate::domain::conversation::Status;
+use crate::domain::conversation::{Place, Status};
 use crate::domain::id::{ConversationId, TenantId};
 use crate::journal::Journal;
 use crate::journal::projection::Projection;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
+use crate::revocations::Revocations;
 
 use auth::Clients;
 use problem::{Code, Problem};
@@ -53,6 +56,8 @@ pub struct ConsumerState {
     pub journal: Journal,
     /// The projection, for lists.
     pub projection: Projection,
+    /// The revocations.
+    pub revocations: Revocations,
     /// The time.
     pub clock: Clock,
     /// The series.
@@ -71,6 +76,7 @@ struct Shared {
     conversations: Conversations,
     journal: Journal,
     projection: Projection,
+    revocations: Revocations,
     clock: Clock,
     metrics: Arc<Metrics>,
     lifecycle: Lifecycle,
@@ -91,6 +97,7 @@ pub fn router(state: ConsumerState) -> Router {
         conversations: state.conversations,
         journal: state.journal,
         projection: state.projection,
+        revocations: state.revocations,
         clock: state.clock,
         metrics: state.metrics,
         lifecycle: state.lifecycle,
@@ -108,6 +115,8 @@ pub fn router(state: ConsumerState) -> Router {
         .route("/v1/conversations/{id}/reconnect", post(gestures::reconnect))
         .route("/v1/conversations/{id}/assignment", put(commands::assign))
         .route("/v1/conversations/{id}/end", post(commands::end))
+        .route("/v1/revocations", post(revocations::revoke).get(revocations::list))
+        .route("/v1/revocations/{id}", delete(revocations::lift))
         .fallback(async || {
             Problem::new(Code::NotFound, "There is nothing at this path; see the consumer API.")
         })
@@ -133,13 +142,25 @@ impl Shared {
     /// The conversation that a client asks for by its id: one that isn't, and one that is not the client's, are
     /// answered alike.
     async fn conversation(&self, client: &Client, path: ConversationPath) -> Result<Arc<Live>, Problem> {
-        let id = conversation_id(path)?;
-        let live = self.conversations.get(id);
-        let found = live.lock().await?.is_some_and(|locked| {
+        let live = self.conversations.get(conversation_id(path)?);
+        self.place(client, &live).await?;
+        Ok(live)
+    }
+
+    /// Where a conversation lies that a client names elsewhere than in the path.
+    async fn conversation_named(&self, client: &Client, id: &str) -> Result<Place, Problem> {
+        let id = id.parse().map_err(|_| Problem::unknown_conversation())?;
+        self.place(client, &self.conversations.get(id)).await
+    }
+
+    async fn place(&self, client: &Client, live: &Arc<Live>) -> Result<Place, Problem> {
+        let place = live.lock().await?.and_then(|locked| {
             let conversation = locked.conversation();
-            *conversation.status() != Status::Unborn && client.tenants.admit(&conversation.place().tenant)
+            let place = conversation.place();
+            let is_there = *conversation.status() != Status::Unborn && client.tenants.admit(&place.tenant);
+            is_there.then(|| place.clone())
         });
-        if found { Ok(live) } else { Err(Problem::unknown_conversation()) }
+        place.ok_or_else(Problem::unknown_conversation)
     }
 
     /// A tenant that a client asks for by its name.

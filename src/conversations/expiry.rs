@@ -72,13 +72,18 @@ impl Expiry {
             let Ok(due) = self.projection.deadlines(now, after, PAGE).await else { return false };
             let Some(last) = due.last() else { return all_done };
             after = Some(*last);
-            let downgrades = stream::iter(due).map(|(_, id)| self.downgrade(id)).buffer_unordered(CONCURRENT);
+            let downgrades = stream::iter(due)
+                .map(|(_, id)| self.conversations.downgrade_if_due(id))
+                .buffer_unordered(CONCURRENT);
             all_done &= downgrades.fold(true, |so_far, done| async move { so_far && done }).await;
         }
     }
+}
 
-    async fn downgrade(&self, id: ConversationId) -> bool {
-        let live = self.conversations.get(id);
+impl Conversations {
+    /// Downgrades one conversation where that is due; whether it is done. What isn't is for the caller to try again.
+    pub async fn downgrade_if_due(&self, id: ConversationId) -> bool {
+        let live = self.get(id);
         let locked = live.lock().await;
         let outcome = match locked {
             Ok(Some(mut locked)) => locked.execute(&Event::Deadline, None).await.map(|_| ()),

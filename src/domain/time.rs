@@ -43,6 +43,12 @@ impl UnixTime {
         self.0 / 1000
     }
 
+    /// The first whole second at this instant or after it.
+    #[must_use]
+    pub const fn ceil_to_second(self) -> Self {
+        Self::from_millis((self.0 + 999) / 1000 * 1000)
+    }
+
     /// This instant moved later, never past [`UnixTime::MAX`].
     #[must_use]
     pub fn plus(self, span: Duration) -> Self {
@@ -98,6 +104,14 @@ mod tests {
         assert_eq!(UnixTime::parse_rfc3339(&time.to_string()), Some(time));
         assert_eq!(UnixTime::parse_rfc3339("2025-10-09T10:53:20.007+02:00"), Some(time));
         assert_eq!(UnixTime::parse_rfc3339("2025-10-09"), None);
+    }
+
+    #[test]
+    fn a_time_is_rounded_up_to_a_whole_second() {
+        for (millis, second) in [(999, 1000), (1000, 1000), (1001, 2000), (0, 0)] {
+            assert_eq!(UnixTime::from_millis(millis).ceil_to_second(), UnixTime::from_millis(second));
+        }
+        assert_eq!(UnixTime::MAX.ceil_to_second(), UnixTime::MAX);
     }
 
     #[test]

@@ -48,7 +48,8 @@ impl Refused {
 
     /// A token is needed, and none came that the conversation takes.
     pub(super) fn authentication_required(about: &str) -> Self {
-        let message = "this needs a valid token, issued since the last sign-out, and none came with it";
+        let message =
+            "this needs a valid token: none came with it, or one from before the last sign-out here";
         Self::protocol(ErrorCode::AuthenticationRequired, message.to_owned(), about)
     }
 

@@ -41,6 +41,8 @@ mod refresh;
 #[cfg(test)]
 mod resume;
 #[cfg(test)]
+mod revocation;
+#[cfg(test)]
 mod set_context;
 #[cfg(test)]
 mod sign_out;

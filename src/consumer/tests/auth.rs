@@ -121,7 +121,7 @@ async fn another_tenants_conversation_is_answered_as_one_that_is_not() {
 #[tokio::test]
 async fn unknown_paths_and_wrong_methods_are_problems_too() {
     let node = Node::start();
-    for path in ["/", "/v1", "/v1/conversations/", "/v1/revocations", "/metrics"] {
+    for path in ["/", "/v1", "/v1/conversations/", "/v1/webhooks", "/metrics"] {
         let answer = node.get(ALPHA, path).await;
         assert_eq!((answer.status, answer.code()), (404, "not_found"), "{path}");
     }

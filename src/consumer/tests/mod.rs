@@ -5,8 +5,9 @@ mod commands;
 mod conversations;
 mod events;
 mod gestures;
+mod revocations;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -34,6 +35,7 @@ use crate::journal::projection::Projection;
 use crate::journal::{Appended, Head, Journal, Record};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
+use crate::revocations::{Revocations, Setup};
 
 use super::{ConsumerState, router};
 
@@ -41,6 +43,8 @@ use super::{ConsumerState, router};
 const ROOT: &str = "root.first";
 /// Every scope, the tenant `alpha`.
 const ALPHA: &str = "alpha.first";
+/// How long what was revoked of `alpha`'s tokens is kept.
+const KEPT_FOR: Duration = Duration::from_hours(48);
 /// Characters of a message here.
 const CHARACTERS: usize = 20;
 
@@ -118,6 +122,15 @@ impl Node {
         let journal = Journal::open(&folder.path().join("usher.journal"), metrics.clone()).unwrap();
         let projection = Projection::start(&journal, &lifecycle).unwrap();
         let conversations = Conversations::new(journal.clone(), clock, metrics.clone(), lifecycle.clone());
+        let revocations = Revocations::new(Setup {
+            kept_for: HashMap::from([("alpha".parse().unwrap(), KEPT_FOR)]),
+            conversations: conversations.clone(),
+            journal: journal.clone(),
+            projection: projection.clone(),
+            clock,
+            metrics: metrics.clone(),
+            lifecycle: lifecycle.clone(),
+        });
         let router = router(ConsumerState {
             clients: vec![
                 client("root", &Scope::ALL, &["*"]),
@@ -130,6 +143,7 @@ impl Node {
             conversations: conversations.clone(),
             journal: journal.clone(),
             projection,
+            revocations,
             clock,
             metrics: metrics.clone(),
             lifecycle: lifecycle.clone(),

@@ -16,7 +16,7 @@ pub use customer::{AuthenticationEnd, Identity, VerifiedCustomer};
 pub use form::Presented;
 pub use policy::{KeyExpiry, TokenPolicy};
 pub use refusal::{ExpiredCustomer, Reason, Refusal, Step};
-pub use revocation::Revocations;
+pub use revocation::{Revocation, Revocations, kept_for};
 pub use verdict::verify;
 
 /// The longest header in bytes, decoded.

@@ -17,6 +17,7 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::conversation::Authenticated;
 use crate::domain::id::{ConversationId, TenantId, WidgetId};
 use crate::domain::time::UnixTime;
 use crate::domain::token::Identity;
@@ -180,6 +181,20 @@ impl Projection {
         identity: Identity,
     ) -> Result<Option<ConversationId>, JournalError> {
         self.query(move |connection| query::newest_open(connection, &tenant, &widget, &identity)).await
+    }
+
+    /// Up to `limit` open conversations of a tenant whose authentication is not known to have ended, and that
+    /// authentication: only this identity's where one is given; in the order of their ids, after `after`.
+    pub async fn authenticated(
+        &self,
+        tenant: TenantId,
+        identity: Option<Identity>,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> Result<Vec<(ConversationId, Authenticated)>, JournalError> {
+        self.readers
+            .run(move |connection| query::authenticated(connection, &tenant, identity.as_ref(), after, limit))
+            .await
     }
 
     async fn query<T, F>(&self, query: F) -> Result<T, JournalError>

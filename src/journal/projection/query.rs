@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
-use crate::domain::conversation::{Assignment, Place};
+use crate::domain::conversation::{Assignment, Authenticated, Authentication, Place};
 use crate::domain::id::{ConversationId, InvalidId, Sequence, TenantId, WidgetId};
 use crate::domain::time::UnixTime;
 use crate::domain::token::Identity;
@@ -210,4 +210,37 @@ pub(super) fn newest_open(
             row.get(0).map(ConversationId::from_bytes)
         })
         .optional()
+}
+
+/// By the index that leads to the fewest: a customer's own conversations, or the tenant's authenticated ones.
+pub(super) fn authenticated(
+    connection: &Connection,
+    tenant: &TenantId,
+    identity: Option<&Identity>,
+    after: Option<ConversationId>,
+    limit: usize,
+) -> Result<Vec<(ConversationId, Authenticated)>, JournalError> {
+    let index = if identity.is_some() { "conversation_subject" } else { "conversation_authenticated" };
+    let whose = if identity.is_some() { "subject = ?4 AND issuer = ?5" } else { "?4 IS NULL AND ?5 IS NULL" };
+    let sql = format!(
+        "SELECT id, authentication FROM conversation INDEXED BY {index} \
+         WHERE open AND authenticated AND tenant = ?1 AND id > ?2 AND {whose} ORDER BY id LIMIT ?3"
+    );
+    let mut statement = connection.prepare_cached(&sql).map_err(unavailable)?;
+    let after = after.map_or([0; 16], |id| *id.as_bytes());
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let (subject, issuer) = identity.map(|one| (&*one.subject, &*one.issuer)).unzip();
+    let parameters = params![tenant.as_str(), after, limit, subject, issuer];
+    let mut rows = statement.query(parameters).map_err(unavailable)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(unavailable)? {
+        let id = ConversationId::from_bytes(row.get(0).map_err(unavailable)?);
+        let text = row.get_ref(1).and_then(|text| Ok(text.as_str()?)).map_err(unavailable)?;
+        if let Authentication::Authenticated(held) =
+            record::decode_authentication(text).map_err(unavailable)?
+        {
+            found.push((id, held));
+        }
+    }
+    Ok(found)
 }

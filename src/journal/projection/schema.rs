@@ -43,6 +43,7 @@ CREATE INDEX conversation_subject ON conversation (subject, id) WHERE subject IS
 CREATE INDEX conversation_open ON conversation (tenant, id) WHERE open;
 CREATE INDEX conversation_open_count ON conversation (authenticated) WHERE open;
 CREATE INDEX conversation_deadline ON conversation (deadline, id) WHERE deadline IS NOT NULL;
+CREATE INDEX conversation_authenticated ON conversation (tenant, id) WHERE open AND authenticated;
 CREATE INDEX conversation_heard ON conversation (heard_at, id) WHERE open AND authenticated;
 CREATE INDEX conversation_active ON conversation (active_at, id) WHERE open;
 CREATE INDEX conversation_owner ON conversation (tenant, widget, issuer, subject, id)

@@ -1,0 +1,133 @@
+//! Going on: what other nodes store is adopted, what can't matter any more is forgotten.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt as _};
+
+use crate::journal::{JournalError, Revision, Update, Watch, Written};
+
+use super::Revocations;
+use super::book::Change;
+use super::stored::{self, Kept};
+
+/// How often what can't matter any more is looked for, and the authentications that stand are looked through.
+const TIDIED_EVERY: Duration = Duration::from_mins(1);
+/// Deletions under way at once: the journal commits them together.
+const DELETED_AT_ONCE: usize = 64;
+/// The pause after a failure.
+const RETRY_AFTER: Duration = Duration::from_millis(250);
+
+impl Revocations {
+    /// Follows the journal and tidies up, until the process stops.
+    pub async fn run(self) {
+        tokio::select! {
+            () = self.0.lifecycle.stopped() => {}
+            () = async { tokio::join!(self.follow(), self.tidy()); } => {}
+        }
+    }
+
+    async fn follow(&self) {
+        let mut watch = self.0.journal.watch(stored::PREFIX);
+        let mut is_first = true;
+        loop {
+            match self.turn(&mut watch, is_first).await {
+                Ok(()) => is_first = false,
+                Err(JournalError::Closed) => return,
+                Err(JournalError::Lagged) => {
+                    watch = self.0.journal.watch(stored::PREFIX);
+                    is_first = true;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the revocations of other nodes can't be read; it is tried again");
+                    tokio::time::sleep(RETRY_AFTER).await;
+                }
+            }
+        }
+    }
+
+    async fn turn(&self, watch: &mut Watch, is_first: bool) -> Result<(), JournalError> {
+        let updates = watch.next().await?;
+        let mut changes: Vec<Change> = if is_first { self.gone(&updates).await? } else { Vec::new() };
+        changes.extend(updates.into_iter().filter_map(change));
+        let reaches = self.adopt(changes);
+        self.sweep_soon(reaches);
+        Ok(())
+    }
+
+    /// What is held here and not among all that the watch began with. It may have been stored since, so the journal
+    /// is asked.
+    async fn gone(&self, all: &[Update]) -> Result<Vec<Change>, JournalError> {
+        let there: HashSet<&str> = all.iter().filter_map(key_of).collect();
+        let held: Vec<(String, Revision)> =
+            self.book().iter().map(|(kept, revision)| (kept.id.clone(), revision)).collect();
+        let mut gone = Vec::new();
+        for (id, revision) in held {
+            let key = stored::key(&id);
+            if !there.contains(&*key) && self.0.journal.get(&key).await?.is_none() {
+                gone.push(Change::Gone(id, revision));
+            }
+        }
+        Ok(gone)
+    }
+
+    async fn tidy(&self) {
+        loop {
+            tokio::time::sleep(TIDIED_EVERY).await;
+            self.forget().await;
+            // What a node let in just before it died, or could not downgrade while the disk was full.
+            self.sweep_all().await;
+        }
+    }
+
+    /// Deletes what can't matter any more. What can't be deleted now is deleted in a minute.
+    pub(super) async fn forget(&self) {
+        let now = self.0.clock.now();
+        // Of a tenant that is no longer configured nobody can tell how long its tokens are good.
+        let is_over = |kept: &Kept| {
+            let kept_for = self.0.kept_for.get(&kept.tenant);
+            kept_for.is_some_and(|kept_for| kept.revocation.is_over(kept.created_at, *kept_for, now))
+        };
+        let over: Vec<(String, Revision)> = self
+            .book()
+            .iter()
+            .filter(|(kept, _)| is_over(kept))
+            .map(|(kept, revision)| (kept.id.clone(), revision))
+            .collect();
+        let deletions = stream::iter(over).map(|(id, revision)| self.delete(id, revision));
+        let gone: Vec<Option<Change>> = deletions.buffer_unordered(DELETED_AT_ONCE).collect().await;
+        self.adopt(gone.into_iter().flatten().collect());
+    }
+
+    async fn delete(&self, id: String, revision: Revision) -> Option<Change> {
+        match self.0.journal.delete(&stored::key(&id), Some(revision)).await {
+            Written::Stored(revision) => Some(Change::Gone(id, revision)),
+            Written::Conflict | Written::Unknown => None,
+        }
+    }
+}
+
+fn key_of(update: &Update) -> Option<&str> {
+    match update {
+        Update::Put(item) => Some(&item.key),
+        Update::Deleted { .. } => None,
+    }
+}
+
+fn change(update: Update) -> Option<Change> {
+    match update {
+        Update::Put(item) => {
+            let kept = stored::decode(&item.key, &item.value);
+            if kept.is_none() {
+                tracing::error!(
+                    key = item.key,
+                    "another node stored a revocation that this version of usher does not understand and does not \
+                     obey: run the same version on every node"
+                );
+            }
+            Some(Change::Kept(Arc::new(kept?), item.revision))
+        }
+        Update::Deleted { key, revision } => Some(Change::Gone(stored::id(&key)?.to_owned(), revision)),
+    }
+}
