@@ -13,7 +13,12 @@ pub struct Clock(Source);
 #[derive(Debug, Clone, Copy)]
 enum Source {
     System,
-    Runtime { start: UnixTime, at: Instant },
+    Runtime {
+        start: UnixTime,
+        at: Instant,
+    },
+    #[cfg(test)]
+    Set(&'static std::sync::atomic::AtomicI64),
 }
 
 impl Clock {
@@ -29,12 +34,20 @@ impl Clock {
         Self(Source::Runtime { start, at: Instant::now() })
     }
 
+    /// A clock that shows what a test has set, in milliseconds since the epoch; it may be set back.
+    #[cfg(test)]
+    pub(crate) const fn set_by(millis: &'static std::sync::atomic::AtomicI64) -> Self {
+        Self(Source::Set(millis))
+    }
+
     /// The present instant.
     #[must_use]
     pub fn now(&self) -> UnixTime {
         match self.0 {
             Source::System => system_now(),
             Source::Runtime { start, at } => start.plus(at.elapsed()),
+            #[cfg(test)]
+            Source::Set(millis) => UnixTime::from_millis(millis.load(std::sync::atomic::Ordering::Relaxed)),
         }
     }
 

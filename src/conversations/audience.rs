@@ -4,7 +4,7 @@ use std::cell::LazyCell;
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use crate::domain::conversation::{Authentication, Author, Entry, Fact, Message, Notices};
+use crate::domain::conversation::{Authentication, Author, DowngradeReason, Entry, Fact, Message, Notices};
 use crate::domain::id::Sequence;
 use crate::domain::token::Identity;
 use crate::wire::{Close, Rfc3339, ServerFrame, replayed_frame};
@@ -110,6 +110,9 @@ impl Audience {
         match &entry.fact {
             Fact::Authenticated(_) | Fact::Downgraded(_) => {
                 self.authentication_changed(&entry.authentication);
+                if signs_out(entry) {
+                    self.close_all(Close::SignedOut);
+                }
             }
             Fact::Ended(_) => self.close_live(Close::Ended),
             _ => {}
@@ -195,6 +198,11 @@ impl Audience {
             socket.cut(Close::SlowConsumer);
         }
     }
+}
+
+/// Whether the customer left with it, be it on another node: then every socket goes.
+fn signs_out(entry: &Entry) -> bool {
+    matches!(&entry.fact, Fact::Downgraded(downgraded) if downgraded.reason == DowngradeReason::SignedOut)
 }
 
 /// What the sender of a message gets in its place.

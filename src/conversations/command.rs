@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use crate::domain::conversation::{Conversation, Entry, Event, Fact, InvalidTransition};
-use crate::domain::id::RecordId;
+use crate::domain::id::{RecordId, Sequence};
 use crate::journal::{Appended, Head, Record};
 use crate::metrics::Metrics;
 use crate::wire::{downgrade_reason, role_name, sign_in_reason};
 
 use super::audience::Told;
 use super::live::{Locked, PAGE};
-use super::{CommandError, SocketId, random};
+use super::{CommandError, SocketId, random, sign_out};
 
 /// How often an event is decided anew because another node appended first. Each time somebody made progress.
 const CONFLICTS_MAX: usize = 32;
@@ -106,6 +106,22 @@ impl Locked<'_> {
                 if found { Ok(Some(record)) } else { Err(CommandError::StorageUnavailable) }
             }
         }
+    }
+
+    /// Reads, applies and tells what other nodes have stored, where this state ends before `sequence`: nobody is shown
+    /// an entry before it was asked who may see it.
+    ///
+    /// # Errors
+    /// The journal can't be read.
+    pub async fn learn_up_to(&mut self, sequence: Sequence) -> Result<(), CommandError> {
+        if self.conversation().sequence() < sequence { self.catch_up_with_journal().await } else { Ok(()) }
+    }
+
+    /// Reads, applies and tells what other nodes have stored, and what is noted beside the journal's entries.
+    pub(super) async fn catch_up_with_journal(&mut self) -> Result<(), CommandError> {
+        self.catch_up(None, None).await?;
+        let journal = self.live.shared().journal.clone();
+        sign_out::recall(&journal, &mut self.state_mut().conversation).await
     }
 
     /// Reads, applies and tells what the journal has beyond this state; whether a record of this id is among it.

@@ -20,6 +20,9 @@ mod sign_out;
 mod socket;
 mod visit;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;

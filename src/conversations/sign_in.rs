@@ -20,6 +20,8 @@ impl Locked<'_> {
     ) -> Result<(), CommandError> {
         // Before anything is told: should another socket be the first to sign in as the same customer, this one stays.
         self.presented(socket, customer.identity());
+        // Another node may have signed the customer out, and no token from before that is taken.
+        self.catch_up_with_journal().await?;
         match self.execute(&Event::SignIn(customer), Some(socket)).await {
             Ok(_) => Ok(()),
             Err(CommandError::Refused(InvalidTransition::Unchanged)) => {

@@ -94,12 +94,18 @@ impl Visit<'_> {
     /// # Errors
     /// [`NotVisited::Unknown`], or the journal's failure.
     pub async fn knock(&self) -> Result<(), NotVisited> {
-        self.find().await.map(drop)
+        let mut locked = self.lock().await?;
+        if !self.holds(&locked) {
+            // Another node may have stored what makes it hold: a first sign-in replaces the `resume_token`.
+            locked.catch_up_with_journal().await?;
+        }
+        if self.holds(&locked) { Ok(()) } else { Err(NotVisited::Unknown) }
     }
 
     /// Judges everything and lets the socket in: it is taken out of `socket` then, and only then.
     ///
-    /// Place and claim are judged once more, for the token may have taken its time.
+    /// Place and claim are judged once more, for the token may have taken its time; and by what the journal holds, for
+    /// another node may have signed the customer in or out.
     ///
     /// # Errors
     /// Why the visitor is not let in.
@@ -109,7 +115,11 @@ impl Visit<'_> {
         after: Option<Sequence>,
         socket: &mut Option<Socket>,
     ) -> Result<Visited, NotVisited> {
-        let mut locked = self.find().await?;
+        let mut locked = self.lock().await?;
+        locked.catch_up_with_journal().await?;
+        if !self.holds(&locked) {
+            return Err(NotVisited::Unknown);
+        }
         locked.execute(&Event::Deadline, None).await?;
         locked.downgrade_if_unheard().await?;
         let admission = self.admit(&locked, credential)?;
@@ -139,8 +149,12 @@ impl Visit<'_> {
         })
     }
 
-    async fn find(&self) -> Result<Locked<'_>, NotVisited> {
-        let locked = self.live.lock().await?.ok_or(NotVisited::Unknown)?;
+    async fn lock(&self) -> Result<Locked<'_>, NotVisited> {
+        self.live.lock().await?.ok_or(NotVisited::Unknown)
+    }
+
+    /// Whether it is the visitor's conversation to ask for, here.
+    fn holds(&self, locked: &Locked<'_>) -> bool {
         let conversation = locked.conversation();
         let place = conversation.place();
         let begun = *conversation.status() != Status::Unborn;
@@ -153,7 +167,7 @@ impl Visit<'_> {
             Claim::Identity => conversation.identity().is_some(),
         };
         let hidden = self.mode == AuthenticationMode::Off && conversation.identity().is_some();
-        if here && known && !hidden { Ok(locked) } else { Err(NotVisited::Unknown) }
+        here && known && !hidden
     }
 
     fn admit(&self, locked: &Locked<'_>, credential: Credential) -> Result<Admission, NotVisited> {

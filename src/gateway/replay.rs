@@ -81,6 +81,9 @@ impl Past {
             let page =
                 journal.read(member.live.id(), seen, PAGE).await.map_err(|error| storage_end(&error))?;
             let entries = page.map(|page| page.entries).unwrap_or_default();
+            if let Some((_, last)) = entries.last() {
+                learn_up_to(member, last.sequence).await?;
+            }
             for (_, entry) in &entries {
                 connection.attend().await?;
                 if for_signed_in && waits(member, entry, seen).await? {
@@ -101,6 +104,12 @@ impl Past {
             }
         }
     }
+}
+
+/// Another node may have stored what is about to be shown: then this socket may have to wait, or to go.
+async fn learn_up_to(member: &Member, last: Sequence) -> Result<(), End> {
+    let mut locked = lock(&member.live).await.map_err(|_| close_for_storage())?;
+    locked.learn_up_to(last).await.map_err(|_| close_for_storage())
 }
 
 /// Goes live where nothing has come since: the state of authentication at that moment.

@@ -59,6 +59,8 @@ struct Draft<'a> {
     at: UnixTime,
     sequence: Sequence,
     authentication: Authentication,
+    /// Whether somebody wanted the downgrade that comes first: then it bars the tokens taken so far, as ever.
+    bars: bool,
     entries: Vec<Entry>,
 }
 
@@ -70,6 +72,7 @@ impl<'a> Draft<'a> {
             at: now.max(conversation.last_at),
             sequence: conversation.sequence,
             authentication: conversation.authentication.clone(),
+            bars: false,
             entries: Vec::with_capacity(1),
         }
     }
@@ -129,6 +132,7 @@ impl<'a> Draft<'a> {
         let standing = std::mem::replace(&mut self.authentication, Authentication::Anonymous);
         if let Authentication::Authenticated(previous) = standing {
             let variables = self.conversation.variables.clone();
+            self.bars |= reason.is_wanted();
             self.record(Fact::Downgraded(Downgraded { reason, previous, variables }));
         }
     }
@@ -137,7 +141,8 @@ impl<'a> Draft<'a> {
         if self.conversation.identity.as_ref().is_some_and(|known| known != customer.identity()) {
             return Err(InvalidTransition::SubjectMismatch);
         }
-        if self.conversation.is_barred(customer.issued_at()) {
+        let is_barred_now = self.bars && Some(customer.issued_at()) <= self.conversation.accepted;
+        if is_barred_now || self.conversation.is_barred(customer.issued_at()) {
             return Err(InvalidTransition::Revoked);
         }
         let reason = match &self.authentication {

@@ -134,6 +134,13 @@ impl VerifiedCustomer {
         }
     }
 
+    /// The same from another issuer, by a key of this name.
+    #[cfg(test)]
+    pub(crate) fn issued_by(mut self, issuer: &str, kid: &str) -> Self {
+        self.identity.issuer = issuer.into();
+        Self { kid: Some(kid.into()), ..self }
+    }
+
     /// The same, whose authentication the key's `expiry` ends.
     #[cfg(test)]
     pub(crate) fn ended_by_key(self) -> Self {

@@ -8,6 +8,8 @@ use std::time::Duration;
 use crate::domain::keys::Fingerprint;
 use crate::domain::time::UnixTime;
 
+#[cfg(test)]
+use super::VerifiedCustomer;
 use super::{Identity, Revocations};
 
 /// Why a token was not accepted; the codes are those of the widget protocol.
@@ -281,10 +283,21 @@ impl Refusal {
     /// A refusal for `exp` alone, for the tests of what comes after the verdict.
     #[cfg(test)]
     pub(crate) fn expired_for_tests(subject: &str, issued_at: UnixTime, expires_at: UnixTime) -> Self {
-        let identity = Identity { issuer: "contosohelp.com".into(), subject: subject.into() };
+        let variables = crate::domain::context::Variables::new();
+        Self::expired_of_tests(&VerifiedCustomer::for_tests(subject, issued_at, expires_at, variables))
+    }
+
+    /// The same of a token that would have made this customer.
+    #[cfg(test)]
+    pub(crate) fn expired_of_tests(customer: &VerifiedCustomer) -> Self {
         let refusal = Self::new(Reason::Expired, Step::Time, "the token has expired", "get another one");
-        let (kid, fingerprint) = (Some("a".into()), Fingerprint([7; 32]));
-        refusal.with_expired(ExpiredCustomer { identity, issued_at, expires_at, kid, fingerprint })
+        refusal.with_expired(ExpiredCustomer {
+            identity: customer.identity().clone(),
+            issued_at: customer.issued_at(),
+            expires_at: customer.expires_at(),
+            kid: customer.kid().cloned(),
+            fingerprint: customer.fingerprint(),
+        })
     }
 
     /// The customer, where `exp` is the only thing that is wrong with the token.

@@ -132,3 +132,18 @@ fn an_end_whose_time_has_come_is_not_called_a_revocation() {
     let entries = begun(Some(60)).decide(at(60), &revocations, &Event::Deadline).unwrap();
     assert!(matches!(&entries[0].fact, Fact::Downgraded(one) if one.reason == DowngradeReason::TokenExpired));
 }
+
+#[test]
+fn a_token_of_another_key_that_finds_a_due_revocation_comes_after_it() {
+    let mut conversation = begun(None);
+    let by_key =
+        |kid, iat| Event::SignIn(Box::new(customer("ada", iat, 600).issued_by("contosohelp.com", kid)));
+    live(&mut conversation, at(20), &by_key("stolen", 10)).unwrap();
+    let mut revocations = Revocations::default();
+    revocations.revoke_kid("stolen".into());
+    for (iat, taken) in [(9, false), (10, false), (11, true)] {
+        let decided = conversation.decide(at(30), &revocations, &by_key("other", iat));
+        assert_eq!(decided.is_ok(), taken, "iat {iat}");
+        assert!(taken || decided == Err(InvalidTransition::Revoked), "iat {iat}");
+    }
+}
