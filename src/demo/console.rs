@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use futures_util::StreamExt as _;
 
 use crate::lifecycle::Lifecycle;
@@ -77,6 +77,10 @@ pub(super) fn routes() -> Router<Shop> {
         .route(&conversation("/messages"), post(forward))
         .route(&conversation("/assignment"), put(forward))
         .route(&conversation("/end"), post(forward))
+        .route(&conversation("/read"), post(forward))
+        .route(&conversation("/authentication-request"), post(forward))
+        .route(&format!("{PREFIX}/revocations"), get(forward).post(forward))
+        .route(&format!("{PREFIX}/revocations/{{id}}"), delete(forward))
 }
 
 async fn forward(
@@ -88,7 +92,8 @@ async fn forward(
 ) -> Response {
     let console = shop.console();
     let Some(path) = path_of(&uri) else {
-        return (StatusCode::NOT_FOUND, "not found: this is no conversation's id\n").into_response();
+        return (StatusCode::NOT_FOUND, "not found: this is no id of a conversation or a revocation\n")
+            .into_response();
     };
     let asked = tokio::time::timeout(ANSWER_WITHIN, console.ask(method, &path, &headers, body)).await;
     let Ok(Ok(answer)) = asked else {
@@ -124,6 +129,7 @@ mod tests {
         let path = |text: &str| path_of(&text.parse().unwrap());
         assert_eq!(path("/console/api/events?after=latest").as_deref(), Some("/events?after=latest"));
         assert_eq!(path("/console/api/conversations/0-a/end").as_deref(), Some("/conversations/0-a/end"));
+        assert_eq!(path("/console/api/revocations/0-a").as_deref(), Some("/revocations/0-a"));
         for other in ["/console/api/conversations/%2e%2e/end", "/console/api/conversations/../x", "/console"]
         {
             assert_eq!(path(other), None, "{other}");

@@ -41,7 +41,8 @@ impl ApiKey {
     }
 }
 
-/// The clients of the demo: the console may read and write, whoever types the line of the second terminal may read.
+/// The clients of the demo: the console may read, write and revoke; whoever types the line of the second terminal may
+/// read.
 pub(super) struct ApiKeys {
     pub(super) console: ApiKey,
     pub(super) terminal: ApiKey,

@@ -25,13 +25,23 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Everything that the shop serves, by its path.
-const FILES: [(&str, &str, &str); 9] = [
+const FILES: [(&str, &str, &str); 19] = [
     ("/", HTML, include_str!("assets/shop.html")),
     ("/shop.js", SCRIPT, include_str!("assets/shop.js")),
     ("/chat.js", SCRIPT, include_str!("assets/chat.js")),
+    ("/reconnect.js", SCRIPT, include_str!("assets/reconnect.js")),
+    ("/tabs.js", SCRIPT, include_str!("assets/tabs.js")),
+    ("/log.js", SCRIPT, include_str!("assets/log.js")),
+    ("/words.js", SCRIPT, include_str!("assets/words.js")),
+    ("/shelf.js", SCRIPT, include_str!("assets/shelf.js")),
+    ("/neighbours.js", SCRIPT, include_str!("assets/neighbours.js")),
+    ("/intruder.js", SCRIPT, include_str!("assets/intruder.js")),
     ("/shop.css", CSS, include_str!("assets/shop.css")),
     ("/console", HTML, include_str!("assets/console.html")),
     ("/console.js", SCRIPT, include_str!("assets/console.js")),
+    ("/api.js", SCRIPT, include_str!("assets/api.js")),
+    ("/actions.js", SCRIPT, include_str!("assets/actions.js")),
+    ("/events.js", SCRIPT, include_str!("assets/events.js")),
     ("/console.css", CSS, include_str!("assets/console.css")),
     ("/common.css", CSS, include_str!("assets/common.css")),
     ("/icon.svg", SVG, include_str!("assets/icon.svg")),
@@ -187,6 +197,25 @@ mod tests {
         assert!(!page.contains("style=") && !page.contains("onclick"), "the policy would refuse it");
     }
 
+    /// What a page or a script names in quotes after one of these is loaded.
+    fn loaded(text: &str) -> impl Iterator<Item = &str> {
+        ["src=\"/", "href=\"/", "from \"./"].into_iter().flat_map(move |mark| {
+            text.split(mark).skip(1).map(|rest| rest.split('"').next().unwrap_or_default())
+        })
+    }
+
+    #[tokio::test]
+    async fn all_that_the_pages_and_scripts_load_is_served() {
+        let mut names: Vec<_> = FILES.iter().flat_map(|(_, _, text)| loaded(text)).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert!(names.contains(&"chat.js") && names.contains(&"console.css"), "{names:?}");
+        for name in names {
+            let (status, ..) = answer(get_from("127.0.0.1:8080", &format!("/{name}"))).await;
+            assert_eq!(status, StatusCode::OK, "{name}");
+        }
+    }
+
     #[tokio::test]
     async fn another_name_that_points_here_is_refused() {
         for host in ["127.0.0.1:8080", "localhost:8080"] {
@@ -204,6 +233,10 @@ mod tests {
         let request = axum::http::Request::post("/console/api/conversations/0/end")
             .header(header::HOST, "127.0.0.1:8080")
             .header(header::CONTENT_TYPE, "application/json")
+            .header(header::ORIGIN, "http://elsewhere.example");
+        assert_eq!(answer(request).await.0, StatusCode::FORBIDDEN);
+        let request = axum::http::Request::delete("/console/api/revocations/0")
+            .header(header::HOST, "127.0.0.1:8080")
             .header(header::ORIGIN, "http://elsewhere.example");
         assert_eq!(answer(request).await.0, StatusCode::FORBIDDEN);
     }

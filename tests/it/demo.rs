@@ -83,8 +83,23 @@ impl Demo {
         request.headers_mut().insert("origin", self.shop.parse().unwrap());
         let address = request.uri().authority().unwrap().to_string();
         let (socket, _) = client_async(request, TcpStream::connect(address).await.unwrap()).await.unwrap();
-        let mut widget = Widget(socket);
+        let mut widget = Widget { socket, conversation: String::new(), resume_token: String::new() };
         widget.say(first).await;
+        widget
+    }
+
+    /// A token as the shop's page gets one.
+    async fn token(&self, customer: &str) -> String {
+        self.get(&format!("/auth/token?customer={customer}")).await.text().await.unwrap()
+    }
+
+    /// A widget in a new conversation of this customer.
+    async fn signed_in(&self, customer: &str) -> Widget {
+        let mut widget = self.widget(json!({ "type": "start", "token": self.token(customer).await })).await;
+        let started = widget.hear("started").await;
+        assert_eq!(started["authentication"]["subject"], customer, "{started}");
+        started["conversation"].as_str().unwrap().clone_into(&mut widget.conversation);
+        started["resume_token"].as_str().unwrap().clone_into(&mut widget.resume_token);
         widget
     }
 
@@ -96,17 +111,22 @@ impl Demo {
     }
 }
 
-struct Widget(WebSocketStream<TcpStream>);
+struct Widget {
+    socket: WebSocketStream<TcpStream>,
+    /// Both empty before there is a conversation that `signed_in` began.
+    conversation: String,
+    resume_token: String,
+}
 
 impl Widget {
     async fn say(&mut self, frame: Value) {
-        self.0.send(Message::text(frame.to_string())).await.unwrap();
+        self.socket.send(Message::text(frame.to_string())).await.unwrap();
     }
 
     /// The next frame of this type; an `error` is one too many.
     async fn hear(&mut self, kind: &str) -> Value {
         loop {
-            let message = tokio::time::timeout(DEADLINE, self.0.next()).await.unwrap().unwrap().unwrap();
+            let message = tokio::time::timeout(DEADLINE, self.socket.next()).await.unwrap().unwrap().unwrap();
             let Message::Text(text) = message else { continue };
             let frame: Value = serde_json::from_str(&text).unwrap();
             if frame["type"] == kind {
@@ -120,7 +140,7 @@ impl Widget {
     async fn closed(&mut self) -> u16 {
         let mut code = None;
         // The answer goes out while reading on.
-        while let Some(Ok(message)) = tokio::time::timeout(DEADLINE, self.0.next()).await.unwrap() {
+        while let Some(Ok(message)) = tokio::time::timeout(DEADLINE, self.socket.next()).await.unwrap() {
             if let Message::Close(Some(close)) = message {
                 code = Some(close.code.into());
             }
@@ -160,6 +180,121 @@ async fn a_customer_of_the_demo_is_seen_signed_in_by_the_agent_who_answers() {
 }
 
 #[tokio::test]
+async fn a_customers_sign_in_that_the_console_revokes_ends_within_a_second_and_may_be_lifted() {
+    let temporary = tempfile::tempdir().unwrap();
+    let demo = Demo::start(temporary.path(), &[]).await;
+    let mut widget = demo.signed_in("ada").await;
+    let ada = json!({ "tenant": "demo", "subject": "ada", "issuer": "shop.example" });
+    let within_a_second = tokio::time::timeout(Duration::from_secs(1), async {
+        let answer = demo.post("/console/api/revocations", ada).await;
+        assert_eq!(answer.status(), 201);
+        (answer.bytes().await.unwrap(), widget.hear("authentication").await)
+    });
+    let (answer, downgraded) = within_a_second.await.expect("the downgrade within a second");
+    let revoked: Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!(revoked["matched"], 1, "{revoked}");
+    assert_eq!(downgraded["reason"], "revoked", "{downgraded}");
+    assert_eq!(downgraded["authentication"]["status"], "anonymous");
+
+    let listed = demo.json("/console/api/revocations").await;
+    let [only] = listed["items"].as_array().unwrap().as_slice() else { panic!("{listed}") };
+    assert_eq!((&only["id"], &only["subject"]), (&revoked["id"], &json!("ada")), "{only}");
+    let only = format!("{}/console/api/revocations/{}", demo.shop, revoked["id"].as_str().unwrap());
+    assert_eq!(demo.http.delete(only).timeout(DEADLINE).send().await.unwrap().status(), 204);
+    assert_eq!(demo.json("/console/api/revocations").await["items"], json!([]));
+}
+
+#[tokio::test]
+async fn a_conversations_sign_in_that_the_console_revokes_ends_there_alone() {
+    let temporary = tempfile::tempdir().unwrap();
+    let demo = Demo::start(temporary.path(), &[]).await;
+    let (mut one, mut other) = (demo.signed_in("ada").await, demo.signed_in("ada").await);
+    let revoked = demo.post("/console/api/revocations", json!({ "conversation": one.conversation })).await;
+    assert_eq!(revoked.status(), 201);
+    assert_eq!(one.hear("authentication").await["reason"], "revoked");
+    let seen = demo.json(&format!("/console/api/conversations/{}", other.conversation)).await;
+    assert_eq!(seen["authenticated"], true, "{seen}");
+    other.say(json!({ "type": "message", "id": "m1", "text": "Still here" })).await;
+    assert_eq!(other.hear("accepted").await["id"], "m1");
+}
+
+#[tokio::test]
+async fn a_customer_who_is_asked_to_sign_in_does_so_on_the_same_socket() {
+    let temporary = tempfile::tempdir().unwrap();
+    let demo = Demo::start(temporary.path(), &[]).await;
+    let mut widget = demo.widget(json!({ "type": "start" })).await;
+    let started = widget.hear("started").await;
+    let conversation = started["conversation"].as_str().unwrap();
+    let path = format!("/console/api/conversations/{conversation}/authentication-request");
+    let asked = demo.post(&path, json!({ "id": "r1", "message": "please" })).await;
+    assert_eq!(asked.status(), 201);
+    assert_eq!(widget.hear("authentication_requested").await["message"], "please");
+
+    widget.say(json!({ "type": "authenticate", "token": demo.token("ben").await })).await;
+    let signed_in = widget.hear("authentication").await;
+    assert_eq!(signed_in["authentication"]["subject"], "ben", "{signed_in}");
+    assert_eq!(signed_in["reason"], "token_presented");
+    assert_ne!(signed_in["resume_token"], started["resume_token"]);
+    assert!(signed_in["resume_token"].is_string(), "{signed_in}");
+
+    widget.say(json!({ "type": "sign_out" })).await;
+    assert_eq!(widget.closed().await, 4504);
+}
+
+#[tokio::test]
+async fn another_customer_does_not_enter_with_the_secret_of_a_chat_and_its_owner_does() {
+    let temporary = tempfile::tempdir().unwrap();
+    let demo = Demo::start(temporary.path(), &[]).await;
+    let mut owner = demo.signed_in("ada").await;
+    let resume = |token: Option<String>| {
+        let mut frame = json!({
+            "type": "resume", "conversation": owner.conversation, "resume_token": owner.resume_token,
+        });
+        if let Some(token) = token {
+            frame["token"] = json!(token);
+        }
+        frame
+    };
+    let mut thief = demo.widget(resume(None)).await;
+    assert_eq!(thief.hear("error").await["code"], "authentication_required");
+    thief.say(resume(Some(demo.token("ben").await))).await;
+    assert_eq!(thief.hear("error").await["code"], "subject_mismatch");
+
+    let mut tab = demo.widget(resume(Some(demo.token("ada").await))).await;
+    assert_eq!(tab.hear("resumed").await["authentication"]["subject"], "ada");
+    owner.say(json!({ "type": "message", "id": "m1", "text": "Hello" })).await;
+    assert_eq!(tab.hear("message").await["text"], "Hello");
+}
+
+#[tokio::test]
+async fn what_the_page_says_by_itself_is_never_verified_and_never_stands_over_the_token() {
+    let temporary = tempfile::tempdir().unwrap();
+    let demo = Demo::start(temporary.path(), &[]).await;
+    let mut widget = demo.widget(json!({ "type": "start" })).await;
+    let id = widget.hear("started").await["conversation"].as_str().unwrap().to_owned();
+    let seen = async || demo.json(&format!("/console/api/conversations/{id}")).await["variables"].clone();
+    let says = json!({
+        "type": "set_context",
+        "context": { "cart_items": 2, "msdyn_isvip": true, "portalcontactid": "x" },
+    });
+    widget.say(says.clone()).await;
+    let taken = widget.hear("context").await["context"].clone();
+    assert_eq!(taken["accepted"], json!(["cart_items", "msdyn_isvip"]), "{taken}");
+    assert_eq!(taken["rejected"], json!([{ "name": "portalcontactid", "reason": "signed_only" }]));
+    let vip = seen().await["msdyn_isvip"].clone();
+    assert_eq!((&vip["value"], &vip["verified"]), (&json!(true), &json!(false)), "{vip}");
+
+    widget.say(json!({ "type": "authenticate", "token": demo.token("ben").await })).await;
+    widget.hear("authentication").await;
+    widget.say(says).await;
+    let taken = widget.hear("context").await["context"].clone();
+    assert_eq!(taken["accepted"], json!(["cart_items"]), "{taken}");
+    assert_eq!(taken["rejected"][0], json!({ "name": "msdyn_isvip", "reason": "signed_wins" }), "{taken}");
+    let vip = seen().await["msdyn_isvip"].clone();
+    assert_eq!((&vip["value"], &vip["verified"]), (&json!(false), &json!(true)), "{vip}");
+}
+
+#[tokio::test]
 async fn tokens_of_both_published_keys_are_taken() {
     let temporary = tempfile::tempdir().unwrap();
     let demo = Demo::start(temporary.path(), &[]).await;
@@ -192,6 +327,11 @@ async fn the_line_for_a_second_terminal_works_and_its_key_may_only_read() {
     let end = demo.http.post(format!("{}/v1/conversations/{id}/end", demo.consumer));
     let end = end.header("authorization", &demo.authorization).header("content-type", "application/json");
     assert_eq!(end.body("{}").send().await.unwrap().status(), 403);
+    let revoke = demo.http.post(format!("{}/v1/revocations", demo.consumer));
+    let revoke =
+        revoke.header("authorization", &demo.authorization).header("content-type", "application/json");
+    let this = json!({ "conversation": id }).to_string();
+    assert_eq!(revoke.body(this).send().await.unwrap().status(), 403);
 }
 
 #[tokio::test]

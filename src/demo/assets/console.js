@@ -1,43 +1,15 @@
 // The agent's page: what the consumer API tells, and what an agent may do with it. Everything that comes from
 // outside is set as text, never as markup.
 
-const $ = (id) => document.getElementById(id);
-const API = "/console/api";
+import { enable, wire } from "./actions.js";
+import { $, API, attempt, call, clock, element } from "./api.js";
+import { catchUp, clear, take } from "./events.js";
+
 const PAGE = 200;
 const REFRESH_MS = 3000;
 
 let conversations = new Map();
 let open = null; // the id of the conversation that is shown
-let shownUpTo = 0; // its last event that stands in the log
-
-async function call(method, path, body) {
-  const init = { method, headers: {} };
-  if (body !== undefined) {
-    init.headers["content-type"] = "application/json";
-    init.body = JSON.stringify(body);
-  }
-  const answer = await fetch(API + path, init);
-  if (answer.ok) return answer.status === 204 ? null : answer.json();
-  const text = await answer.text();
-  let problem = {};
-  try {
-    problem = JSON.parse(text);
-  } catch {
-    problem.detail = text.trim();
-  }
-  throw new Error(problem.detail ?? problem.title ?? problem.code ?? `status ${answer.status}`);
-}
-
-function element(name, text, className) {
-  const made = document.createElement(name);
-  if (text !== undefined) made.textContent = text;
-  if (className) made.className = className;
-  return made;
-}
-
-function clock(time) {
-  return new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-}
 
 const yesNo = (yes) => (yes ? "Yes" : "No");
 const whom = ({ authentication }) => authentication?.subject ?? "Anonymous";
@@ -110,9 +82,9 @@ function listLine(item) {
 
 async function show(id) {
   open = id;
-  shownUpTo = 0;
-  $("log").replaceChildren();
+  clear();
   $("fault").hidden = true;
+  $("done").textContent = "";
   $("detail").hidden = false;
   const item = conversations.get(id);
   $("queue").value = item?.queue ?? "";
@@ -120,16 +92,10 @@ async function show(id) {
   renderList();
   renderFacts();
   $("title").focus();
-  await attempt(() => catchUp(id));
+  await attempt(() => catchUp(id, isOpen));
 }
 
-async function catchUp(id) {
-  for (;;) {
-    const { items } = await call("GET", `/conversations/${id}/events?after=${shownUpTo}`);
-    if (open !== id || items.length === 0) return;
-    items.forEach(append);
-  }
-}
+const isOpen = (id) => open === id;
 
 let rendered = "";
 function renderFacts() {
@@ -163,81 +129,8 @@ function renderFacts() {
     return row;
   });
   $("variables").replaceChildren(...variables);
-  const ended = item.status === "ended";
-  for (const control of document.querySelectorAll(".talk form input, .talk form button, .assign button, #end")) {
-    control.disabled = ended;
-  }
+  enable(item);
 }
-
-function append(event) {
-  const { type, time, data } = event;
-  if (data.sequence <= shownUpTo) return;
-  shownUpTo = data.sequence;
-  const [kind, text, detail] = lineOf(type.replace("usher.conversation.", ""), data);
-  const item = element("li", undefined, kind);
-  item.append(element("p", text), element("small", `${detail ? `${detail} · ` : ""}${clock(time)}`));
-  $("log").append(item);
-  $("log").scrollTop = $("log").scrollHeight;
-}
-
-function lineOf(type, data) {
-  switch (type) {
-    case "message":
-      if (data.from === "customer") return ["other", data.text, data.authenticated ? "signed in" : "not signed in"];
-      return ["own", data.text, data.name ?? data.from];
-    case "started": {
-      const { status, subject } = data.authentication;
-      const who = status === "authenticated" ? `as ${subject}` : "without sign-in";
-      return ["note", `Begun ${who}, queue ${data.queue}`];
-    }
-    case "authenticated":
-      return ["note good", `Signed in as ${data.authentication.subject} (${data.reason})`];
-    case "downgraded":
-      return ["note warn", `No longer signed in (${data.reason}); was ${data.previous.subject}`];
-    case "assigned":
-      return ["note", `Assigned to ${data.agent ? `${data.agent}, queue ${data.queue}` : `queue ${data.queue}`}`];
-    case "ended":
-      return ["note", `Ended by ${data.by}${data.reason ? ` (${data.reason})` : ""}`];
-    default:
-      return ["note", type.replaceAll("_", " ")];
-  }
-}
-
-// --- what an agent does
-
-async function attempt(action) {
-  $("fault").hidden = true;
-  try {
-    await action();
-    return true;
-  } catch (error) {
-    $("fault").textContent = `That was not done: ${error.message}`;
-    $("fault").hidden = false;
-    return false;
-  }
-}
-
-// The same text once more after a failure is the same message: its id is kept until it is stored.
-let draft = null;
-$("compose").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const [id, text] = [open, $("text").value.trim()];
-  if (text === "") return;
-  if (draft?.conversation !== id || draft.text !== text) draft = { conversation: id, text, id: crypto.randomUUID() };
-  const name = conversations.get(id)?.agent ?? "Agent";
-  const message = { text, id: draft.id, name, from: "agent" };
-  if (!(await attempt(() => call("POST", `/conversations/${id}/messages`, message)))) return;
-  draft = null;
-  if ($("text").value.trim() === text) $("text").value = "";
-});
-$("assign").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const body = {};
-  if ($("queue").value.trim()) body.queue = $("queue").value.trim();
-  if ($("agent").value.trim()) body.agent = $("agent").value.trim();
-  await attempt(() => call("PUT", `/conversations/${open}/assignment`, body));
-});
-$("end").addEventListener("click", () => attempt(() => call("POST", `/conversations/${open}/end`, {})));
 
 // --- live
 
@@ -251,7 +144,7 @@ function refreshSoon() {
 const events = new EventSource(`${API}/events?after=latest&tenant=demo`);
 events.onopen = () => {
   $("live").textContent = "Live";
-  if (open) attempt(() => catchUp(open));
+  if (open) attempt(() => catchUp(open, isOpen));
   refreshSoon();
 };
 events.onerror = () => {
@@ -263,8 +156,7 @@ events.onmessage = ({ data }) => {
   const event = JSON.parse(data);
   refreshSoon();
   if (event.subject !== open || event.data.sequence === undefined) return;
-  if (event.data.sequence > shownUpTo + 1) attempt(() => catchUp(open));
-  else append(event);
+  take(event, isOpen);
 };
 
 setInterval(() => {
@@ -274,4 +166,5 @@ setInterval(() => {
   renderList();
   renderFacts();
 }, 1000);
+wire(() => conversations.get(open));
 await refresh();

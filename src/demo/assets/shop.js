@@ -1,24 +1,26 @@
-// The shop's page around a chat. Everything that comes from outside is set as text, never as markup.
+// The shop's page around a chat: who is signed in and until when, and what a customer can do.
 
 import { Chat } from "./chat.js";
+import { Log } from "./log.js";
+import { Neighbours } from "./neighbours.js";
+import { Shelf } from "./shelf.js";
+import { Tabs, played } from "./tabs.js";
+import { clock, whyNotConnected } from "./words.js";
+
+const READ_AFTER_MS = 300;
 
 const $ = (id) => document.getElementById(id);
 const about = await (await fetch("/demo.json")).json();
 const names = new Map(about.customers.map(({ id, name }) => [id, name]));
 const called = (subject) => names.get(subject) ?? subject;
-
-const WHY_DOWNGRADED = {
-  token_expired: "the token's time is up",
-  key_expired: "the key that signed the token has expired",
-  revoked: "the shop took it back",
-  signed_out: "you signed out",
-  idle: "nothing was heard for a while",
-};
+const browsers = played(location.search);
+const tabs = new Tabs(browsers.own);
+const log = new Log($("log"), called);
 
 let authentication = { status: "none" };
 let hasBeenSignedIn = false;
+let expiring = false;
 let line = "none";
-const bubbles = new Map(); // own messages by their id
 
 async function token(customer) {
   const answer = await fetch(`/auth/token?customer=${encodeURIComponent(customer)}`);
@@ -26,132 +28,115 @@ async function token(customer) {
   return answer.text();
 }
 
-function clock(time) {
-  return new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-}
+// --- what the gateway tells
 
-function append(kind, text, detail) {
-  const item = document.createElement("li");
-  item.className = kind;
-  const body = document.createElement("p");
-  body.textContent = text;
-  const small = document.createElement("small");
-  small.textContent = detail ?? "";
-  item.append(body, small);
-  $("log").append(item);
-  toTheEnd();
-  return item;
-}
-
-// After the layout: what changes around the log changes its height, too.
-function toTheEnd() {
-  requestAnimationFrame(() => ($("log").scrollTop = $("log").scrollHeight));
-}
-
-const verified = (yes) => (yes ? "sent signed in" : "sent without sign-in");
-
-function showContext({ accepted, rejected }) {
-  if (accepted.length > 0) append("note", `Variables taken: ${accepted.join(", ")}`);
-  for (const { name, reason } of rejected) append("note warn", `Variable not taken: ${name} (${reason})`);
-}
-
-const shown = {
-  started(frame) {
-    become(frame.authentication);
-    const who = frame.authentication.status === "authenticated" ? ` as ${called(frame.authentication.subject)}` : "";
-    append("note", `Chat begun${who}. Queue: ${frame.queue}`);
-    showContext(frame.context);
+const told = {
+  started: (frame) => become(frame.authentication),
+  resumed: (frame) => become(frame.authentication),
+  authentication(frame, past) {
+    if (frame.authentication.status === "authenticated") log.withdrawOffers();
+    if (!past) become(frame.authentication);
   },
-  resumed(frame) {
-    become(frame.authentication);
-    append("note", frame.truncated ? "Chat taken up again (its newest part)" : "Chat taken up again");
-  },
-  authentication(frame) {
-    become(frame.authentication);
-    if (frame.authentication.status === "authenticated") {
-      append("note good", `Signed in as ${called(frame.authentication.subject)}`);
-      showContext(frame.context);
-    } else {
-      const why = WHY_DOWNGRADED[frame.reason] ?? frame.reason;
-      append("note warn", `The sign-in has ended (${why}): the chat goes on without sign-in`);
-    }
-  },
-  message(frame) {
-    const own = frame.from === "customer";
-    const who = own ? verified(frame.authenticated) : (frame.name ?? frame.from);
-    append(own ? "own" : "other", frame.text, `${who} · ${clock(frame.at)}`);
+  message({ from, sequence }) {
     $("typing").textContent = "";
+    if (from !== "customer") readSoon(sequence);
   },
-  typing(frame) {
-    if (frame.from === "customer") return;
+  typing({ from }) {
+    if (from === "customer") return;
     $("typing").textContent = "The agent is typing …";
-    clearTimeout(shown.typingTimer);
-    shown.typingTimer = setTimeout(() => ($("typing").textContent = ""), 4000);
-  },
-  assigned({ queue, agent }) {
-    append("note", agent ? `${agent} takes over (queue ${queue})` : `You are in the queue ${queue}`);
-  },
-  ended({ by, reason }) {
-    append("note", `The chat was ended by the ${by}${reason ? `: ${reason}` : ""}`);
+    clearTimeout(told.typingTimer);
+    told.typingTimer = setTimeout(() => ($("typing").textContent = ""), 4000);
   },
   token_expiring({ expires_at }) {
-    append("note", `The sign-in holds until ${clock(expires_at)}`);
+    expiring = true;
+    if (!$("renew").checked) log.note(`The sign-in ends at ${clock(expires_at)}: the switch to renew it is off`);
+    renew();
   },
-  authentication_requested({ message }) {
-    append("note", message ?? "The agent asks you to sign in");
-  },
-  draining() {
-    append("note", "The gateway stops for a moment; the chat comes back by itself");
-  },
-  error({ message, action }) {
-    append("note bad", `${message[0].toUpperCase()}${message.slice(1)}.`, action);
+  authentication_requested(frame) {
+    const customers = chat.customer ? [chat.customer] : [...names.keys()];
+    const offered = authentication.status === "authenticated" ? [] : customers;
+    log.asked(frame, offered, (customer) => {
+      chat.signIn(customer);
+      $("text").focus();
+    });
   },
 };
 
-const chat = new Chat(about.chat_url, token, {
-  frame: (frame) => shown[frame.type]?.(frame),
-  sending(id, text) {
-    bubbles.set(id, append("own pending", text, "sending …"));
+const chat = new Chat(about.chat_url, token, tabs, {
+  frame(frame, past) {
+    told[frame.type]?.(frame, past);
+    log.frame(frame);
   },
-  accepted(id, { at, authenticated }) {
-    const bubble = bubbles.get(id);
-    if (!bubble) return;
-    // Frames come in the journal's order: what holds now held when it was stored.
-    const held = authenticated ?? authentication.status === "authenticated";
-    bubble.className = "own";
-    if (bubble !== $("log").lastElementChild) $("log").append(bubble); // the journal's order is the chat's
-    bubble.querySelector("small").textContent = `${verified(held)} · ${clock(at)} · stored`;
-  },
-  refused(id) {
-    const bubble = bubbles.get(id);
-    if (!bubble) return;
-    bubble.className = "own failed";
-    bubble.querySelector("small").textContent = "not sent";
-  },
+  sending: (id, text) => log.sending(id, text),
+  // Frames come in the journal's order: what holds now held when it was stored.
+  accepted: (id, frame) => log.accepted(id, frame, authentication.status === "authenticated"),
+  refused: (id) => log.refused(id),
+  clear,
   line(state, why, waitMs) {
     line = state;
     const texts = {
       connecting: "Connecting …",
       open: why ? `Connected; ${why}` : "Connected",
-      waiting: `Not connected (${why}); trying again in ${Math.ceil((waitMs ?? 0) / 1000)} s`,
+      waiting: `Not connected (${whyNotConnected(why)}); trying again in ${Math.ceil((waitMs ?? 0) / 1000)} s`,
       refused: "Not in the chat: sign in as the customer it belongs to, or begin a new one",
       ended: why ? `No chat: ${why}` : "No chat: it has ended",
+      signed_out: "Signed out, in all tabs. This browser has forgotten the chat: whoever comes next sees nothing of it",
     };
     $("line").textContent = texts[state];
-    if (state === "ended") become({ status: "none" });
-    render();
+    if (state === "signed_out") renderRenewal();
+    if (state === "ended" || state === "signed_out") become({ status: "none" });
+    else render();
   },
 });
+const shelf = new Shelf(chat, tabs);
+const neighbours = new Neighbours(browsers, chat, about, token);
+
+// A message that is on the screen is read.
+let unread = 0;
+let reading = 0;
+function readSoon(sequence) {
+  unread = sequence;
+  clearTimeout(reading);
+  reading = setTimeout(() => {
+    if (!document.hidden) chat.read(unread);
+  }, READ_AFTER_MS);
+}
+
+function clear() {
+  clearTimeout(reading);
+  unread = 0;
+  log.clear();
+  $("text").value = $("typing").textContent = "";
+}
+
+/** Brings a fresh token where the sign-in is about to end, and the customer wants it. */
+function renew() {
+  if (!expiring || !$("renew").checked) return;
+  expiring = false;
+  chat.signIn(authentication.subject);
+}
+
+/** The switch is the same in all tabs. */
+function renderRenewal() {
+  $("renew").checked = tabs.get("renew") === true;
+  $("renewal").textContent = $("renew").checked
+    ? "On: before the time is up the page brings a fresh token"
+    : "Off: when the time is up, the chat goes on without sign-in";
+}
 
 function become(next) {
   authentication = next;
+  expiring = false;
   if (next.status === "none") hasBeenSignedIn = false;
   if (next.status === "authenticated") hasBeenSignedIn = true;
+  if (next.status !== "anonymous") log.withdrawOffers();
   render();
 }
 
+// --- what the page shows
+
 function render() {
-  const { status, subject, expires_at } = authentication;
+  const { status, subject } = authentication;
   $("state").dataset.status = status === "anonymous" && hasBeenSignedIn ? "downgraded" : status;
   const texts = {
     none: "You are not in a chat",
@@ -165,14 +150,18 @@ function render() {
     const now = status === "authenticated" && subject === customer;
     button.hidden = !customer && chat.begun;
     const verb = chat.begun ? "Sign in as" : "Chat as";
-    if (customer) button.textContent = now ? `Renew as ${names.get(customer)}` : `${verb} ${names.get(customer)}`;
+    if (customer) button.textContent = now ? `Renew as ${called(customer)}` : `${verb} ${called(customer)}`;
     button.disabled = line === "connecting";
   }
+  $("last").hidden = $("anonymous").hidden;
   $("text").disabled = $("send").disabled = !chat.begun || line === "refused";
-  $("end").disabled = !live;
+  $("end").disabled = $("signout").disabled = !live;
+  $("signout").hidden = $("foot").hidden = !chat.customer;
   $("leave").hidden = !chat.begun;
+  shelf.render(live);
+  neighbours.render();
   countdown();
-  toTheEnd();
+  log.toTheEnd();
 }
 
 function countdown() {
@@ -184,24 +173,25 @@ function countdown() {
   $("seconds").textContent = `until ${clock(until)}, ${Math.ceil(left)} s left`;
 }
 
-for (const { id, name } of about.customers) {
+// --- what a customer does
+
+function begin(customer) {
+  clear();
+  // What the page says by itself is shown to agents, too, but never as verified.
+  chat.start(customer, { page: "Desk lamps", ...shelf.variables() }, $("takeup").checked);
+}
+
+for (const { id } of about.customers) {
   const button = document.createElement("button");
   button.type = "button";
   button.dataset.customer = id;
-  button.textContent = `Chat as ${name}`;
   $("anonymous").before(button);
 }
 $("signin").addEventListener("click", ({ target }) => {
   if (!(target instanceof HTMLButtonElement)) return;
   const customer = target.dataset.customer ?? null;
-  if (chat.begun) {
-    chat.signIn(customer);
-  } else {
-    $("log").replaceChildren();
-    bubbles.clear();
-    // What the page says by itself is shown to agents, too, but never as verified.
-    chat.start(customer, { page: "Desk lamps" });
-  }
+  if (chat.begun) chat.signIn(customer);
+  else begin(customer);
   $("text").focus();
 });
 $("compose").addEventListener("submit", (event) => {
@@ -215,15 +205,39 @@ let typed = 0;
 $("text").addEventListener("input", () => {
   if (Date.now() - typed < 3000) return;
   typed = Date.now();
-  chat.typing();
+  chat.say({ type: "typing" });
 });
-$("end").addEventListener("click", () => chat.end());
+$("end").addEventListener("click", () => chat.say({ type: "end" }));
+$("signout").addEventListener("click", () => chat.say({ type: "sign_out" }));
 $("leave").addEventListener("click", () => {
   chat.forget();
-  $("line").textContent = "You left the chat; nobody ended it";
+  clear();
   line = "none";
+  $("line").textContent = "You left the chat; nobody ended it";
   become({ status: "none" });
 });
+$("renew").addEventListener("change", () => {
+  tabs.set("renew", $("renew").checked);
+  renderRenewal();
+  renew();
+});
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) chat.read(unread);
+});
 
+// --- the beginning
+
+tabs.onChange(() => {
+  renderRenewal();
+  renew();
+  render();
+});
+renderRenewal();
 setInterval(countdown, 250);
-if (!chat.restore()) render();
+const asked = new URLSearchParams(location.search).get("as");
+// A reload after signing out is not to begin anew by itself.
+if (asked) history.replaceState(null, "", `/?browser=${browsers.own}`);
+if (!chat.restore()) {
+  if (names.has(asked)) begin(asked);
+  else render();
+}
