@@ -14,6 +14,9 @@ use crate::domain::token::Identity;
 
 use super::super::{Followed, record};
 
+/// How much earlier than true `heard_at` and `active_at` may stand, in milliseconds.
+const ACTIVITY_LAG_MS: i64 = 1000;
+
 /// What a batch changes of one conversation.
 struct Patch<'a> {
     place: &'a Place,
@@ -128,17 +131,13 @@ fn write(connection: &Connection, patch: &Patch<'_>) -> rusqlite::Result<()> {
             ])?;
     }
     connection
-        .prepare_cached(
-            "UPDATE conversation SET sequence = ?2, updated_at = ?3, heard_at = coalesce(?4, heard_at), \
-             active_at = coalesce(?5, active_at) WHERE id = ?1",
-        )?
+        .prepare_cached("UPDATE conversation SET sequence = ?2, updated_at = ?3 WHERE id = ?1")?
         .execute(params![
             id,
             i64::try_from(patch.sequence.get()).unwrap_or(i64::MAX),
-            patch.updated_at.millis(),
-            patch.heard_at.map(UnixTime::millis),
-            patch.active_at.map(UnixTime::millis),
+            patch.updated_at.millis()
         ])?;
+    write_activity(connection, patch)?;
     write_authentication(connection, patch)?;
     if let Some(variables) = &patch.variables {
         connection
@@ -156,6 +155,21 @@ fn write(connection: &Connection, patch: &Patch<'_>) -> rusqlite::Result<()> {
                 "UPDATE conversation SET open = 0, deadline = NULL, ended = ?2, ended_at = ?3 WHERE id = ?1",
             )?
             .execute(params![id, record::encode_ended(ended), at.millis()])?;
+    }
+    Ok(())
+}
+
+/// Both stand in indexes, which are dear to change with every message. What they lag by is nothing to those who look
+/// for silence: the conversation itself tells the instant.
+fn write_activity(connection: &Connection, patch: &Patch<'_>) -> rusqlite::Result<()> {
+    let id = patch.place.id.as_bytes();
+    for (sql, at) in [
+        ("UPDATE conversation SET heard_at = ?2 WHERE id = ?1 AND heard_at < ?2 - ?3", patch.heard_at),
+        ("UPDATE conversation SET active_at = ?2 WHERE id = ?1 AND active_at < ?2 - ?3", patch.active_at),
+    ] {
+        if let Some(at) = at {
+            connection.prepare_cached(sql)?.execute(params![id, at.millis(), ACTIVITY_LAG_MS])?;
+        }
     }
     Ok(())
 }

@@ -140,7 +140,8 @@ impl Projection {
     }
 
     /// Up to `limit` open conversations in which nobody has said anything since `until`, the longest silent first,
-    /// after the one named. Who is connected now is not known here.
+    /// after the one named. Who is connected now is not known here, and what was said in the second after something
+    /// else may not be: the conversation itself tells.
     pub async fn silent_since(
         &self,
         until: UnixTime,
