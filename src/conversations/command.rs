@@ -10,7 +10,7 @@ use crate::wire::{downgrade_reason, role_name, sign_in_reason};
 
 use super::audience::Told;
 use super::live::{Locked, PAGE};
-use super::{CommandError, SocketId, random, sign_out};
+use super::{CommandError, SocketId, bar, random};
 
 /// How often an event is decided anew because another node appended first. Each time somebody made progress.
 const CONFLICTS_MAX: usize = 32;
@@ -121,7 +121,7 @@ impl Locked<'_> {
     pub(super) async fn catch_up_with_journal(&mut self) -> Result<(), CommandError> {
         self.catch_up(None, None).await?;
         let journal = self.live.shared().journal.clone();
-        sign_out::recall(&journal, &mut self.state_mut().conversation).await
+        bar::recall(&journal, &mut self.state_mut().conversation).await
     }
 
     /// Reads, applies and tells what the journal has beyond this state; whether a record of this id is among it.

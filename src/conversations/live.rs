@@ -13,8 +13,7 @@ use crate::journal::Head;
 use crate::wire::{Close, ServerFrame, role_name};
 
 use super::audience::Audience;
-use super::reading::Waiting;
-use super::{CommandError, Conversations, Shared, Signal, Socket, SocketId, sign_out};
+use super::{CommandError, Conversations, Shared, Signal, Socket, SocketId, bar};
 
 /// Entries read from the journal at once.
 pub(super) const PAGE: usize = 512;
@@ -38,6 +37,10 @@ pub(super) struct State {
     pub(super) audience: Audience,
     pub(super) waiting: Waiting,
 }
+
+/// The newest reading of each side that waits for its second.
+#[derive(Debug, Default)]
+pub(super) struct Waiting(pub(super) [Option<Sequence>; 2]);
 
 impl State {
     fn of(conversation: Conversation, head: Head) -> Self {
@@ -150,7 +153,7 @@ async fn load(conversations: &Conversations, id: ConversationId) -> Result<Optio
         }
     }
     if let Some(state) = &mut state {
-        sign_out::recall(journal, &mut state.conversation).await?;
+        bar::recall(journal, &mut state.conversation).await?;
     }
     Ok(state)
 }

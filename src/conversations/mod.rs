@@ -5,6 +5,7 @@
 //! append to it meanwhile: the journal's compare-and-append notices, what is new is read, and the event decided anew.
 
 mod audience;
+mod bar;
 mod command;
 mod expiry;
 mod idempotency;

@@ -7,10 +7,6 @@ use crate::domain::time::UnixTime;
 use super::CommandError;
 use super::live::Locked;
 
-/// The newest reading of each side that waits for its second.
-#[derive(Debug, Default)]
-pub(super) struct Waiting([Option<Sequence>; 2]);
-
 impl Locked<'_> {
     /// Journals how far somebody has read, now or as soon as a second has passed since the last time.
     ///

@@ -4,8 +4,9 @@ use crate::wire::{ClientFrame, Close, ErrorCode, FrameFault, Limits};
 
 use super::connection::{Connection, End, Next};
 use super::frame_bytes;
+use super::member::Member;
 use super::refused::Refused;
-use super::session::{Member, Session};
+use super::session::Session;
 
 /// What a first frame led to, where the connection goes on.
 pub(super) enum Tried {

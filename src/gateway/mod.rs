@@ -4,6 +4,7 @@ mod authenticate;
 mod connection;
 mod entrance;
 mod first_frame;
+mod member;
 mod refused;
 mod replay;
 mod resume;

@@ -1,11 +1,14 @@
 //! A frame that was not served: what the widget is told, and what follows.
 
+use std::time::Duration;
+
 use crate::conversations::{CommandError, random};
 use crate::domain::conversation::InvalidTransition;
 use crate::domain::token::Refusal;
 use crate::wire::{Close, ErrorCode, ErrorFrame, FrameFault};
 
-use super::session::STORAGE_RETRY;
+/// How long to wait before asking a journal again that did not answer.
+pub(super) const STORAGE_RETRY: Duration = Duration::from_secs(1);
 
 /// Why a frame was not served.
 #[derive(Debug)]
@@ -99,7 +102,7 @@ impl Refused {
     /// The close that follows where this refuses a first frame.
     pub(super) fn first_frame_close(&self) -> Close {
         if self.error.temporary {
-            Close::TryAgain { retry_after: self.error.retry_after_ms.map(std::time::Duration::from_millis) }
+            Close::TryAgain { retry_after: self.error.retry_after_ms.map(Duration::from_millis) }
         } else {
             Close::TokenRefused
         }

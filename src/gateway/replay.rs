@@ -6,7 +6,8 @@ use crate::journal::{Journal, JournalError};
 use crate::wire::{Close, replayed_frame};
 
 use super::connection::{Connection, End};
-use super::session::{Member, STORAGE_RETRY, lock};
+use super::member::{Member, lock};
+use super::refused::STORAGE_RETRY;
 
 /// Frames replayed to a widget that doesn't say what it has seen.
 const NEWEST_FRAMES: usize = 1000;

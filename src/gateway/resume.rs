@@ -10,9 +10,10 @@ use crate::wire::{AuthenticationView, ContextView, ErrorCode, Limits, ResumeFram
 use super::authenticate::judge;
 use super::connection::{Connection, End};
 use super::first_frame::Tried;
+use super::member::Member;
 use super::refused::Refused;
 use super::replay::{Past, storage_end};
-use super::session::{Member, Session};
+use super::session::Session;
 
 /// What every refusal of a `resume` says: a conversation elsewhere must not be told from none.
 const UNKNOWN: &str = "there is no such conversation here, or the resume_token is another's";

@@ -11,8 +11,9 @@ use crate::domain::json::Object;
 use crate::domain::token::VerifiedCustomer;
 use crate::wire::{ClientFrame, ErrorCode, Rfc3339, ServerFrame};
 
+use super::member::{Member, lock};
 use super::refused::Refused;
-use super::session::{Member, Session, lock};
+use super::session::Session;
 
 impl Session {
     /// Serves one frame. What answers it goes through the socket's queue, so that it comes in its order.

@@ -8,12 +8,13 @@ use futures_util::FutureExt;
 use hyper::upgrade::Upgraded;
 
 use crate::config::AuthenticationMode;
-use crate::conversations::{CommandError, Live, Locked, Socket, SocketId};
+use crate::conversations::Socket;
 use crate::wire::{ClientFrame, Close, FrameFault, ServerFrame};
 
 use super::authenticate::judge;
 use super::connection::{Connection, End, Next};
 use super::entrance::Entrance;
+use super::member::Member;
 use super::refused::Refused;
 use super::replay::Past;
 use super::websocket::WebSocket;
@@ -21,8 +22,6 @@ use super::{Gateway, frame_bytes};
 
 /// Violations of the protocol that a connection survives; at the next one it is closed.
 const VIOLATIONS_MAX: u8 = 9;
-/// How long to wait before asking a journal again that did not answer.
-pub(super) const STORAGE_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Everything that one connection's task owns, but the connection.
 #[derive(Debug)]
@@ -34,13 +33,6 @@ pub(super) struct Session {
     /// Where it has joined one.
     pub(super) member: Option<Member>,
     violations: u8,
-}
-
-/// A socket's place in a conversation, given up when the session ends.
-#[derive(Debug, Clone)]
-pub(super) struct Member {
-    pub(super) live: Arc<Live>,
-    pub(super) socket: SocketId,
 }
 
 /// Serves a connection until its end. A panic ends this session alone, and is counted.
@@ -143,9 +135,4 @@ impl Session {
         }
         Ok(())
     }
-}
-
-/// Locks a conversation that is known to exist.
-pub(super) async fn lock(live: &Arc<Live>) -> Result<Locked<'_>, CommandError> {
-    live.lock().await?.ok_or(CommandError::StorageUnavailable)
 }

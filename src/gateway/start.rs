@@ -15,10 +15,11 @@ use super::Gateway;
 use super::authenticate::judge;
 use super::connection::{Connection, End};
 use super::first_frame::Tried;
+use super::member::Member;
 use super::refused::Refused;
 use super::replay::Past;
 use super::resume::{Asked, refuse};
-use super::session::{Member, Session};
+use super::session::Session;
 
 const ABOUT: &str = "start";
 /// How long `continue` waits for the projection to know the newest conversation.

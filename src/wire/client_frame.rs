@@ -1,13 +1,12 @@
 //! Frames from the widget to the gateway.
 
 use std::borrow::Cow;
-use std::ops::RangeInclusive;
 
 use crate::domain::conversation::MessageId;
 use crate::domain::id::Sequence;
 use crate::domain::json::{self, Json, Object};
 
-use super::error::ErrorCode;
+use super::fields::{Fields, FrameFault, QUOTED_MAX};
 
 /// A frame of a widget, borrowed from its text.
 #[derive(Debug, PartialEq)]
@@ -76,48 +75,6 @@ pub struct ResumeFrame<'a> {
     pub token: Option<Cow<'a, str>>,
 }
 
-/// Why a text is no frame.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FrameFault {
-    /// Not a JSON object: the connection is closed.
-    NotAnObject,
-    /// A field is missing, wrong-typed, out of range or given twice.
-    Bad {
-        /// The message's `id`, else the frame's `type`.
-        about: String,
-        /// What is wrong.
-        message: String,
-    },
-    /// An unknown `type`.
-    Unsupported {
-        /// The type, cut short.
-        kind: String,
-    },
-}
-
-/// The longest `type` that is quoted back, in characters.
-const QUOTED_MAX: usize = 64;
-/// An `idempotency_key` holds 128 random bits; in base64url those take 22 characters.
-const IDEMPOTENCY_KEY_CHARACTERS: RangeInclusive<usize> = 22..=64;
-/// The longest locale: BCP 47 tags in use are far shorter.
-const LOCALE_CHARACTERS_MAX: usize = 35;
-
-impl FrameFault {
-    /// The code, the message and what it is about.
-    #[must_use]
-    pub fn into_parts(self) -> (ErrorCode, String, String) {
-        match self {
-            Self::NotAnObject => {
-                (ErrorCode::BadFrame, "the frame is not a JSON object".to_owned(), String::new())
-            }
-            Self::Bad { about, message } => (ErrorCode::BadFrame, message, about),
-            Self::Unsupported { kind } => {
-                (ErrorCode::UnsupportedFrame, format!("{kind:?} is not a type that widgets send here"), kind)
-            }
-        }
-    }
-}
-
 impl<'a> ClientFrame<'a> {
     /// Reads a text frame. Unknown fields are ignored.
     ///
@@ -141,7 +98,10 @@ impl<'a> ClientFrame<'a> {
                 token: fields.string("token")?,
             })),
             "authenticate" => Ok(Self::Authenticate { token: fields.required("token")? }),
-            "message" => fields.message(),
+            "message" => {
+                let (id, text) = fields.message()?;
+                Ok(Self::Message { id, text })
+            }
             "typing" => Ok(Self::Typing),
             "read" => Ok(Self::Read {
                 sequence: fields.sequence("sequence")?.ok_or_else(|| fields.missing("sequence"))?,
@@ -183,132 +143,10 @@ impl<'a> ClientFrame<'a> {
     }
 }
 
-/// The fields of one frame, none of them given twice.
-struct Fields<'o, 'a> {
-    object: &'o Object<'a>,
-    kind: &'o str,
-}
-
-impl<'o, 'a> Fields<'o, 'a> {
-    fn new(object: &'o Object<'a>) -> Result<Self, FrameFault> {
-        if let Some(name) = object.repeated() {
-            let name: String = name.chars().take(QUOTED_MAX).collect();
-            return Err(bad("", format!("{name:?} is given twice")));
-        }
-        match object.first("type") {
-            Some(Json::String(kind)) => Ok(Self { object, kind }),
-            Some(other) => Err(bad("", format!("type must be a string, not {}", other.kind()))),
-            None => Err(bad("", "type is missing".to_owned())),
-        }
-    }
-
-    fn string(&self, name: &str) -> Result<Option<Cow<'a, str>>, FrameFault> {
-        match self.object.first(name) {
-            None => Ok(None),
-            Some(Json::String(text)) => Ok(Some(text.clone())),
-            Some(other) => Err(self.wrong(name, "a string", other)),
-        }
-    }
-
-    fn required(&self, name: &str) -> Result<Cow<'a, str>, FrameFault> {
-        self.string(name)?.ok_or_else(|| self.missing(name))
-    }
-
-    fn missing(&self, name: &str) -> FrameFault {
-        bad(self.kind, format!("{name} is missing"))
-    }
-
-    fn boolean(&self, name: &str) -> Result<Option<bool>, FrameFault> {
-        match self.object.first(name) {
-            None => Ok(None),
-            Some(Json::Bool(value)) => Ok(Some(*value)),
-            Some(other) => Err(self.wrong(name, "true or false", other)),
-        }
-    }
-
-    fn idempotency_key(&self) -> Result<Option<Cow<'a, str>>, FrameFault> {
-        let key = self.string("idempotency_key")?;
-        let (least, most) = IDEMPOTENCY_KEY_CHARACTERS.into_inner();
-        match &key {
-            Some(text) if !IDEMPOTENCY_KEY_CHARACTERS.contains(&text.chars().take(most + 1).count()) => {
-                let message = format!("idempotency_key must have {least} to {most} characters");
-                Err(bad(self.kind, message))
-            }
-            _ => Ok(key),
-        }
-    }
-
-    fn object(&self, name: &str) -> Result<Option<Object<'a>>, FrameFault> {
-        match self.object.first(name) {
-            None => Ok(None),
-            Some(Json::Object(object)) => Ok(Some(object.clone())),
-            Some(other) => Err(self.wrong(name, "an object", other)),
-        }
-    }
-
-    fn sequence(&self, name: &str) -> Result<Option<Sequence>, FrameFault> {
-        match self.object.first(name) {
-            None => Ok(None),
-            Some(Json::Number(number)) => match number.as_f64() {
-                Some(value) if (0.0..=SEQUENCE_MAX).contains(&value) && value.fract() == 0.0 =>
-                {
-                    #[expect(
-                        clippy::cast_possible_truncation,
-                        clippy::cast_sign_loss,
-                        reason = "whole and in range"
-                    )]
-                    Ok(Some(Sequence::new(value as u64)))
-                }
-                _ => Err(bad(self.kind, format!("{name} must be a whole number from 0 to 2^53"))),
-            },
-            Some(other) => Err(self.wrong(name, "a number", other)),
-        }
-    }
-
-    fn locale(&self) -> Result<Option<Cow<'a, str>>, FrameFault> {
-        let locale = self.string("locale")?;
-        match &locale {
-            Some(text)
-                if text.chars().count() > LOCALE_CHARACTERS_MAX || text.chars().any(char::is_control) =>
-            {
-                let message =
-                    format!("locale must be a language tag of at most {LOCALE_CHARACTERS_MAX} characters");
-                Err(bad(self.kind, message))
-            }
-            _ => Ok(locale),
-        }
-    }
-
-    fn message(&self) -> Result<ClientFrame<'a>, FrameFault> {
-        let id = self.required("id")?;
-        let Some(id) = MessageId::new(&id) else {
-            return Err(bad(self.kind, "id must have 1 to 64 characters".to_owned()));
-        };
-        match self.object.first("text") {
-            Some(Json::String(text)) => Ok(ClientFrame::Message { id, text: text.clone() }),
-            Some(other) => Err(bad(id.as_str(), format!("text must be a string, not {}", other.kind()))),
-            None => Err(bad(id.as_str(), "text is missing".to_owned())),
-        }
-    }
-
-    fn wrong(&self, name: &str, expected: &str, found: &Json<'_>) -> FrameFault {
-        bad(
-            self.kind,
-            format!("{name} must be {expected}, not {}; leave it out where there is none", found.kind()),
-        )
-    }
-}
-
-/// Beyond this a JSON number no longer tells every whole number from its neighbours.
-const SEQUENCE_MAX: f64 = 9_007_199_254_740_992.0;
-
-fn bad(about: &str, message: String) -> FrameFault {
-    FrameFault::Bad { about: about.to_owned(), message }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::ErrorCode;
 
     fn fault(text: &str) -> (ErrorCode, String, String) {
         ClientFrame::parse(text).expect_err("a faulty frame").into_parts()

@@ -5,16 +5,18 @@ mod client_frame;
 mod close;
 mod error;
 mod event;
+mod fields;
 mod server_frame;
 mod views;
 
-pub use client_frame::{ClientFrame, FrameFault, ResumeFrame, StartFrame};
+pub use client_frame::{ClientFrame, ResumeFrame, StartFrame};
 pub use close::Close;
 pub use error::{ErrorCode, ErrorFrame};
 pub use event::{
     EVENT_TYPES, TYPING_TYPE, downgrade_reason, ended_by, event_type, sign_in_reason, write_event,
     write_typing,
 };
+pub use fields::FrameFault;
 pub use server_frame::{Limits, NOTHING, ServerFrame, replayed_frame};
 pub use views::{AuthenticationView, ContextView, Rfc3339, VariableView, VariablesView, role_name};
 
