@@ -14,7 +14,7 @@ use crate::domain::token::Identity;
 
 use super::super::{Followed, record};
 
-/// How much earlier than true `heard_at` and `active_at` may stand, in milliseconds.
+/// `heard_at` and `active_at` may stand earlier than true by less than this, in milliseconds.
 const ACTIVITY_LAG_MS: i64 = 1000;
 
 /// What a batch changes of one conversation.
@@ -164,8 +164,8 @@ fn write(connection: &Connection, patch: &Patch<'_>) -> rusqlite::Result<()> {
 fn write_activity(connection: &Connection, patch: &Patch<'_>) -> rusqlite::Result<()> {
     let id = patch.place.id.as_bytes();
     for (sql, at) in [
-        ("UPDATE conversation SET heard_at = ?2 WHERE id = ?1 AND heard_at < ?2 - ?3", patch.heard_at),
-        ("UPDATE conversation SET active_at = ?2 WHERE id = ?1 AND active_at < ?2 - ?3", patch.active_at),
+        ("UPDATE conversation SET heard_at = ?2 WHERE id = ?1 AND heard_at <= ?2 - ?3", patch.heard_at),
+        ("UPDATE conversation SET active_at = ?2 WHERE id = ?1 AND active_at <= ?2 - ?3", patch.active_at),
     ] {
         if let Some(at) = at {
             connection.prepare_cached(sql)?.execute(params![id, at.millis(), ACTIVITY_LAG_MS])?;
