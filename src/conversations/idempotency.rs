@@ -113,7 +113,7 @@ impl Conversations {
         }
     }
 
-    async fn reap(&self) -> Result<(), CommandError> {
+    pub(super) async fn reap(&self) -> Result<(), CommandError> {
         let journal = &self.shared.journal;
         let mut after: Option<String> = None;
         loop {
