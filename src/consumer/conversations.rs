@@ -1,7 +1,6 @@
 //! Conversations to look at: the list, one at a glance, and the journal of one.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -19,9 +18,6 @@ use crate::wire::write_event;
 use super::problem::Problem;
 use super::query::Query;
 use super::{ConversationPath, SEQUENCE_MAX, Shared, conversation_id, summary};
-
-/// How long a list waits for the projection to have what was stored before it was asked for.
-const PROJECTION_WITHIN: Duration = Duration::from_millis(500);
 
 /// `GET /v1/conversations`
 pub(super) async fn list(
@@ -49,9 +45,7 @@ pub(super) async fn list(
         queue: query.get("queue").map(str::to_owned),
         subject: query.get("subject").map(str::to_owned),
     };
-    // Whoever has just done something finds it in the list. A projection that is far behind is no reason to fail.
-    let seen = shared.projection.caught_up(shared.journal.latest());
-    let _ = tokio::time::timeout(PROJECTION_WITHIN, seen).await;
+    shared.projection.nearly_caught_up(shared.journal.latest()).await;
     let (rows, next) = shared.projection.list(filter, limit, cursor).await?;
     let connected = |row: &Summary| shared.conversations.is_connected(row.place.id);
     let items = rows.iter().map(|row| summary::of_row(row, connected(row), now));

@@ -5,14 +5,13 @@
 //! conversation isn't there (the node died between the two, or another start is just under way) begins it under that
 //! very id: one append wins, and the other comes in.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::conversation::Status;
+use crate::domain::digest;
 use crate::domain::id::{ConversationId, TenantId, WidgetId};
 use crate::domain::time::UnixTime;
 use crate::journal::{Item, Written};
@@ -46,17 +45,8 @@ impl IdempotencyKey {
     /// The key as a page of this widget gave it.
     #[must_use]
     pub fn new(tenant: &TenantId, widget: &WidgetId, key: &str) -> Self {
-        let mut context = digest::Context::new(&digest::SHA256);
-        for part in [tenant.as_str(), widget.as_str(), key] {
-            context.update(&(part.len() as u64).to_be_bytes());
-            context.update(part.as_bytes());
-        }
-        let mut name = PREFIX.to_owned();
-        for byte in context.finish().as_ref() {
-            // Writing to memory can't fail.
-            let _ = write!(name, "{byte:02x}");
-        }
-        Self(name)
+        let hash = digest::of_parts(&[tenant.as_str(), widget.as_str(), key]);
+        Self(format!("{PREFIX}{}", digest::hex(&hash)))
     }
 }
 

@@ -1,6 +1,5 @@
 //! A folder for one run, gone when the run is.
 
-use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -33,15 +32,7 @@ impl Drop for TemporaryFolder {
 
 /// `N` random bytes in hex.
 pub(super) fn random_hex<const N: usize>() -> String {
-    hex(&crate::conversations::random::<N>())
-}
-
-/// Bytes in lower-case hex.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes everything");
-        text
-    })
+    crate::domain::digest::hex(&crate::conversations::random::<N>())
 }
 
 #[cfg(test)]
@@ -56,10 +47,5 @@ mod tests {
         std::fs::write(path.join("inner/file"), "x").unwrap();
         drop(folder);
         assert!(!path.exists());
-    }
-
-    #[test]
-    fn hex_keeps_leading_zeros() {
-        assert_eq!(hex(&[0, 10, 255]), "000aff");
     }
 }

@@ -8,8 +8,9 @@ use std::path::Path;
 use aws_lc_rs::digest::{SHA256, digest};
 
 use crate::config::{self, Config};
+use crate::domain::digest::hex;
 
-use super::folder::{hex, random_hex};
+use super::folder::random_hex;
 use super::{DemoError, Ports, tokens};
 
 /// The tenant whose shop it is.

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod context;
 pub mod conversation;
+pub mod digest;
 pub mod id;
 pub mod json;
 pub mod keys;

@@ -22,8 +22,6 @@ use super::resume::{Asked, refuse};
 use super::session::Session;
 
 const ABOUT: &str = "start";
-/// How long `continue` waits for the projection to know the newest conversation.
-const PROJECTION_WITHIN: std::time::Duration = std::time::Duration::from_millis(500);
 
 impl Session {
     pub(super) async fn start(
@@ -96,9 +94,7 @@ impl Session {
         customer: &VerifiedCustomer,
     ) -> Result<Option<Tried>, End> {
         let Gateway { projection, journal, conversations, .. } = &*self.gateway;
-        // Whoever has just begun a conversation finds it. A projection that is far behind is no reason to fail.
-        let seen = projection.caught_up(journal.latest());
-        let _ = tokio::time::timeout(PROJECTION_WITHIN, seen).await;
+        projection.nearly_caught_up(journal.latest()).await;
         let (tenant, widget) = (self.entrance.tenant.id.clone(), self.entrance.widget_id.clone());
         let newest = projection.newest_open(tenant, widget, customer.identity().clone()).await;
         let live = match newest {
@@ -141,26 +137,22 @@ impl Session {
         let socket_id = socket.as_ref().map(Socket::id);
         let begun = self.gateway.conversations.start(tenant, widget, start, key.as_ref(), &mut socket).await;
         self.socket = socket;
-        match (begun, socket_id) {
-            (Ok(begun), Some(socket)) => {
+        match (begun, socket_id, &key) {
+            (Ok(begun), Some(socket), _) => {
                 let member = Member { live: begun.live.clone(), socket };
                 self.member = Some(member.clone());
                 self.show_started(connection, &member, &begun).await?;
                 Ok(Tried::Joined(member))
             }
-            (Err(CommandError::Refused(InvalidTransition::AlreadyStarted)), _) if key.is_some() => {
+            (Err(CommandError::Refused(InvalidTransition::AlreadyStarted)), _, Some(key)) => {
                 // Another start with the same key came first.
-                let live = match &key {
-                    Some(key) => self.gateway.conversations.begun_with(key).await,
-                    None => Ok(None),
-                };
-                match live {
+                match self.gateway.conversations.begun_with(key).await {
                     Ok(Some(live)) => self.repeat(connection, &live, &frame).await,
                     _ => Ok(Tried::Refused(Refused::command(CommandError::StorageUnavailable, ABOUT))),
                 }
             }
-            (Err(error), _) => Ok(Tried::Refused(Refused::command(error, ABOUT))),
-            (Ok(_), None) => Err(End::Close(Close::Internal)),
+            (Err(error), ..) => Ok(Tried::Refused(Refused::command(error, ABOUT))),
+            (Ok(_), None, _) => Err(End::Close(Close::Internal)),
         }
     }
 

@@ -1,12 +1,10 @@
 //! Making a revocation, and lifting one.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
-
-use aws_lc_rs::digest;
 
 use crate::conversations::{CommandError, random};
 use crate::domain::conversation::InvalidTransition;
+use crate::domain::digest;
 use crate::domain::id::{ClientId, ConversationId, TenantId};
 use crate::domain::token::Revocation;
 use crate::journal::{JournalError, Written};
@@ -56,13 +54,8 @@ impl From<JournalError> for NotRevoked {
 impl Order {
     /// The same order has the same id, where the caller gave one; it tells nothing of it.
     fn id(&self) -> String {
-        let Some(own_id) = &self.own_id else { return hex(&random::<16>()) };
-        let mut context = digest::Context::new(&digest::SHA256);
-        for part in [self.client.as_str(), own_id] {
-            context.update(&(part.len() as u64).to_be_bytes());
-            context.update(part.as_bytes());
-        }
-        hex(&context.finish().as_ref()[..16])
+        let Some(own_id) = &self.own_id else { return digest::hex(&random::<16>()) };
+        digest::hex(&digest::of_parts(&[self.client.as_str(), own_id])[..16])
     }
 
     /// Whether this was asked for when `kept` was made: an instant that nobody gave is no difference.
@@ -76,15 +69,6 @@ impl Order {
             && self.instant_given == kept.instant_given
             && asked == kept.revocation
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to memory can't fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 /// A place among those in force, given back when it is dropped: by then the revocation has one of its own, or none.

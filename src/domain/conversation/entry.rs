@@ -213,4 +213,10 @@ impl Fact {
             Self::AuthenticationRequested(_) | Self::Assigned(_) => false,
         }
     }
+
+    /// Whether it shows that somebody is there: somebody said something, or the customer did anything.
+    #[must_use]
+    pub const fn is_activity(&self) -> bool {
+        matches!(self, Self::Message(_)) || self.is_by_customer()
+    }
 }

@@ -122,7 +122,7 @@ impl Conversation {
         if entry.fact.is_by_customer() {
             self.heard_at = entry.at;
         }
-        if entry.fact.is_by_customer() || matches!(entry.fact, Fact::Message(_)) {
+        if entry.fact.is_activity() {
             self.active_at = entry.at;
         }
         self.note_authentication(entry);

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use aws_lc_rs::digest;
-
+use crate::domain::digest;
 use crate::domain::id::Sequence;
 use crate::domain::time::UnixTime;
 
@@ -97,15 +96,8 @@ fn content(author: &Author, text: &str, name: Option<&str>) -> Digest {
     }
 }
 
-/// Each part goes in behind its length, so that no two lists of parts read the same.
 fn digest_of(parts: &[&str]) -> Digest {
-    let mut context = digest::Context::new(&digest::SHA256);
-    for part in parts {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part.as_bytes());
-    }
-    let whole = context.finish();
     let mut short = Digest::default();
-    short.copy_from_slice(&whole.as_ref()[..16]);
+    short.copy_from_slice(&digest::of_parts(parts)[..16]);
     short
 }

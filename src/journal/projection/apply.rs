@@ -55,7 +55,7 @@ impl<'a> Patch<'a> {
         if entry.fact.is_by_customer() {
             self.heard_at = Some(entry.at);
         }
-        if entry.fact.is_by_customer() || matches!(entry.fact, Fact::Message(_)) {
+        if entry.fact.is_activity() {
             self.active_at = Some(entry.at);
         }
         match &entry.fact {

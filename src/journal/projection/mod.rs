@@ -28,6 +28,8 @@ use super::{Follow, Followed, Journal, JournalError, OpenError, Position};
 
 pub use summary::{BadCursor, Cursor, Filter, OpenCounts, Summary};
 
+/// How long somebody who asks waits for what was stored before.
+const NEARLY_WITHIN: Duration = Duration::from_millis(500);
 /// How long a follower waits after a failure before it tries again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -99,6 +101,12 @@ impl Projection {
         let mut progress = self.progress.clone();
         let there = progress.wait_for(|progress| progress.0 >= position.number).await;
         there.map(drop).map_err(|_| JournalError::Closed)
+    }
+
+    /// Waits a short while for everything up to `position`: whoever has just done something finds it. A projection
+    /// that is far behind is no reason to fail.
+    pub async fn nearly_caught_up(&self, position: Position) {
+        let _ = tokio::time::timeout(NEARLY_WITHIN, self.caught_up(position)).await;
     }
 
     /// Whether the last write held, as it changes: while it doesn't, deadlines and lists fall behind.
