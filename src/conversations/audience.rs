@@ -65,7 +65,8 @@ impl Audience {
         self.send(|socket| (Some(socket.id) != from).then(|| frame.clone()));
     }
 
-    /// Notes that a socket has presented a token of this identity.
+    /// Notes that a socket has presented a token of this identity. Until the first sign-in the last one counts: whoever
+    /// has presented somebody else's since is not taken for this customer.
     pub(super) fn presented(&mut self, socket: SocketId, identity: &Identity) {
         if let Some(socket) = self.0.iter_mut().find(|one| one.id == socket) {
             socket.presented = Some(identity.clone());

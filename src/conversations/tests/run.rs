@@ -189,7 +189,8 @@ impl<'w> Run<'w> {
         let mode = if self.members[index].widget.required { Mode::Required } else { self.mode };
         let Judged::Valid(token) = self.judge(node, mode, presented) else { return Ok(()) };
         let seen = self.model.seen[node];
-        let owner = self.model.entries.last().and_then(|last| last.after.owner.clone()).map(|(who, _)| who);
+        // What a socket presented last is what counts, up to the moment when its node learns of the first sign-in.
+        let owner = self.model.known(node).owner.map(|(who, _)| who);
         let member = &mut self.members[index];
         if owner.is_none() || member.presented != owner {
             member.presented = Some(token.standing().who);
