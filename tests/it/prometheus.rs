@@ -220,8 +220,11 @@ fn sample(line: &str) -> (&str, BTreeMap<&str, &str>) {
     (name, labels.map(|(label, value)| (label, value.trim_end_matches('"'))).collect())
 }
 
-/// The series that an expression selects by name, each with its matchers: label, operator, value.
-fn selectors(query: &str) -> Vec<(&str, Vec<(&str, &str, &str)>)> {
+/// Label, operator, value.
+type Matcher<'a> = (&'a str, &'a str, &'a str);
+
+/// The series that an expression selects by name, each with its matchers.
+fn selectors(query: &str) -> Vec<(&str, Vec<Matcher<'_>>)> {
     let in_name = |c: char| c.is_ascii_lowercase() || c == '_';
     let starts = query.match_indices("usher_").map(|(start, _)| start);
     let selector = |start: usize| {
