@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use rustix::process::geteuid;
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -171,16 +172,38 @@ fn build_context(to: &Path) {
     }
 }
 
-#[tokio::test]
-async fn what_docker_is_given_is_a_package_that_cargo_can_build() {
-    let folder = tempfile::tempdir().unwrap();
-    build_context(folder.path());
+/// Name and file of everything that cargo would build in a package, the files taken from its folder.
+async fn targets(package: &Path) -> BTreeSet<(String, PathBuf)> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["metadata", "--format-version=1", "--no-deps", "--offline"]).current_dir(folder.path());
+    cargo.args(["metadata", "--format-version=1", "--no-deps", "--offline"]).current_dir(package);
     let read = soon("cargo", cargo.output()).await.unwrap();
     assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
-    assert!(folder.path().join("Cargo.lock").is_file() && folder.path().join("LICENSE").is_file());
-    assert!(!folder.path().join("examples").exists() && !folder.path().join("target").exists());
+    let metadata: Value = serde_json::from_slice(&read.stdout).unwrap();
+    let package = package.canonicalize().unwrap();
+    let target = |target: &Value| {
+        let file = Path::new(target["src_path"].as_str().unwrap());
+        let inner = file.strip_prefix(&package).unwrap().to_owned();
+        (target["name"].as_str().unwrap().to_owned(), inner)
+    };
+    metadata["packages"][0]["targets"].as_array().unwrap().iter().map(target).collect()
+}
+
+#[tokio::test]
+async fn what_docker_is_given_is_all_that_cargo_needs_and_not_much_more() {
+    let folder = tempfile::tempdir().unwrap();
+    build_context(folder.path());
+    let expected = targets(root()).await;
+    assert_eq!(targets(folder.path()).await, expected);
+    let inner = expected.iter().map(|(_, file)| file.as_path());
+    for file in inner.chain([Path::new("Cargo.lock"), Path::new("LICENSE")]) {
+        assert!(folder.path().join(file).is_file(), "{}", file.display());
+    }
+    let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let names: BTreeSet<_> = names.map(|name| name.into_string().unwrap()).collect();
+    assert_eq!(
+        names,
+        ["Cargo.lock", "Cargo.toml", "LICENSE", "benches", "src", "tests"].map(str::to_owned).into()
+    );
 }
 
 /// The image's health check with the port that it asks.
