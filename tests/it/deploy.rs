@@ -172,20 +172,21 @@ fn build_context(to: &Path) {
     }
 }
 
-/// Name and file of everything that cargo would build in a package, the files taken from its folder.
-async fn targets(package: &Path) -> BTreeSet<(String, PathBuf)> {
+/// Name and file of everything that cargo would build of a workspace, the files taken from its folder.
+async fn targets(workspace: &Path) -> BTreeSet<(String, PathBuf)> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["metadata", "--format-version=1", "--no-deps", "--offline"]).current_dir(package);
+    cargo.args(["metadata", "--format-version=1", "--no-deps", "--offline"]).current_dir(workspace);
     let read = soon("cargo", cargo.output()).await.unwrap();
     assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
     let metadata: Value = serde_json::from_slice(&read.stdout).unwrap();
-    let package = package.canonicalize().unwrap();
+    let workspace = workspace.canonicalize().unwrap();
     let target = |target: &Value| {
         let file = Path::new(target["src_path"].as_str().unwrap());
-        let inner = file.strip_prefix(&package).unwrap().to_owned();
+        let inner = file.strip_prefix(&workspace).unwrap().to_owned();
         (target["name"].as_str().unwrap().to_owned(), inner)
     };
-    metadata["packages"][0]["targets"].as_array().unwrap().iter().map(target).collect()
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    packages.flat_map(|package| package["targets"].as_array().unwrap()).map(target).collect()
 }
 
 #[tokio::test]
@@ -202,7 +203,9 @@ async fn what_docker_is_given_is_all_that_cargo_needs_and_not_much_more() {
     let names: BTreeSet<_> = names.map(|name| name.into_string().unwrap()).collect();
     assert_eq!(
         names,
-        ["Cargo.lock", "Cargo.toml", "LICENSE", "benches", "src", "tests"].map(str::to_owned).into()
+        ["Cargo.lock", "Cargo.toml", "LICENSE", "benches", "load-tests", "src", "tests"]
+            .map(str::to_owned)
+            .into()
     );
 }
 
