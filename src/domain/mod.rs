@@ -1,6 +1,7 @@
 //! The rules, pure: values in, values out. No async, no clock, no sockets, no files, no logging.
 
 pub mod address;
+pub mod address_block;
 pub mod context;
 pub mod conversation;
 pub mod digest;
