@@ -23,6 +23,7 @@ use crate::key_source::guard::{GuardSettings, PlainHttp, SettingNames};
 use crate::key_source::jitter::Jitter;
 use crate::key_source::{KeySource, Setup, TenantKeys};
 use crate::lifecycle::Lifecycle;
+use crate::listener::HalfOpen;
 use crate::metrics::Metrics;
 use crate::ops::{OpsState, Readiness};
 use crate::revocations::{self, Revocations};
@@ -117,6 +118,11 @@ impl Parts {
             clock: self.clock,
             metrics: self.metrics.clone(),
             lifecycle: self.lifecycle.clone(),
+            // Nobody waits with more heads than there may be connections.
+            half_open: HalfOpen::new(
+                config.limits.connections_per_address,
+                config.listen.trusted_proxies.clone(),
+            ),
             connected: AtomicU32::new(0),
         })
     }

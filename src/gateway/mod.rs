@@ -34,7 +34,7 @@ use crate::journal::Journal;
 use crate::journal::projection::Projection;
 use crate::key_source::KeySource;
 use crate::lifecycle::Lifecycle;
-use crate::listener;
+use crate::listener::{self, Gate, HalfOpen};
 use crate::metrics::Metrics;
 
 /// What every session needs, shared by all.
@@ -60,6 +60,8 @@ pub struct Gateway {
     pub metrics: Arc<Metrics>,
     /// The drain and the stop.
     pub lifecycle: Lifecycle,
+    /// Connections that have sent no whole request head.
+    pub half_open: Arc<HalfOpen>,
     /// Upgraded connections, for `limits.connections`.
     pub connected: AtomicU32,
 }
@@ -71,7 +73,8 @@ pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener) {
         let gateway = gateway.clone();
         service_fn(move |request| ready(Ok::<_, Infallible>(upgrade::answer(&gateway, request, peer))))
     };
-    listener::serve(listener, lifecycle, service).await;
+    let gate = Gate { half_open: gateway.half_open.clone(), metrics: gateway.metrics.clone() };
+    listener::serve_strangers(listener, lifecycle, gate, service).await;
 }
 
 /// The longest frame of a widget for a tenant, in bytes: room for the largest token and the fields beside it.
