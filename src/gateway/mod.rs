@@ -2,6 +2,8 @@
 
 mod authenticate;
 mod connection;
+#[cfg(debug_assertions)]
+pub mod echo;
 mod entrance;
 mod first_frame;
 mod framing;
