@@ -14,7 +14,7 @@ use crate::conversations::{Conversations, Expiry, Idle};
 use crate::domain::conversation::IdleAfter;
 use crate::domain::id::TenantId;
 use crate::domain::token;
-use crate::gateway::Gateway;
+use crate::gateway::{Addresses, ConversationRates, Gateway};
 use crate::journal::Journal;
 use crate::journal::projection::Projection;
 use crate::key_source::cache::Freshness;
@@ -23,7 +23,6 @@ use crate::key_source::guard::{GuardSettings, PlainHttp, SettingNames};
 use crate::key_source::jitter::Jitter;
 use crate::key_source::{KeySource, Setup, TenantKeys};
 use crate::lifecycle::Lifecycle;
-use crate::listener::HalfOpen;
 use crate::metrics::Metrics;
 use crate::ops::{OpsState, Readiness};
 use crate::revocations::{self, Revocations};
@@ -118,11 +117,9 @@ impl Parts {
             clock: self.clock,
             metrics: self.metrics.clone(),
             lifecycle: self.lifecycle.clone(),
-            // Nobody waits with more heads than there may be connections.
-            half_open: HalfOpen::new(
-                config.limits.connections_per_address,
-                config.listen.trusted_proxies.clone(),
-            ),
+            addresses: Addresses::new(&config.limits),
+            conversation_rates: ConversationRates::new(&config.limits),
+            trusted_proxies: config.listen.trusted_proxies.clone(),
             connected: AtomicU32::new(0),
         })
     }

@@ -112,6 +112,11 @@ mod tests {
     use super::*;
 
     const START: Duration = Duration::from_hours(5);
+    const NANOSECOND: Duration = Duration::from_nanos(1);
+
+    fn just_before(instant: Duration) -> Duration {
+        instant.saturating_sub(NANOSECOND)
+    }
 
     /// How many of `tries` attempts, one every `every`, are let through.
     fn let_through(rate: Rate, every: Duration, tries: u32) -> u32 {
@@ -150,8 +155,7 @@ mod tests {
         }
         let wait = bucket.take(rate, START).unwrap_err();
         assert_eq!(wait, Duration::from_secs(20));
-        let nanosecond = Duration::from_nanos(1);
-        assert_eq!(bucket.look(rate, START + wait - nanosecond), Err(nanosecond));
+        assert_eq!(bucket.look(rate, just_before(START + wait)), Err(NANOSECOND));
         assert_eq!(bucket.take(rate, START + wait), Ok(()));
         assert!(bucket.take(rate, START + wait).is_err(), "one was refilled, not two");
     }
@@ -172,7 +176,7 @@ mod tests {
         let (rate, mut bucket) = (Rate::per_minute(60).unwrap(), Bucket::default());
         assert!(bucket.is_full(START));
         bucket.take(rate, START).unwrap();
-        assert!(!bucket.is_full(START + SECOND - Duration::from_nanos(1)));
+        assert!(!bucket.is_full(just_before(START + SECOND)));
         assert!(bucket.is_full(START + SECOND));
     }
 
@@ -188,6 +192,6 @@ mod tests {
         let told: Vec<_> = (0..9).map(|index| within.reaches(10, START + apart * index)).collect();
         assert_eq!(told, [false; 9]);
         assert!(!within.reaches(10, START + MINUTE), "the first of these ten is a minute ago");
-        assert!(within.reaches(10, START + MINUTE + apart - Duration::from_nanos(1)));
+        assert!(within.reaches(10, just_before(START + MINUTE + apart)));
     }
 }

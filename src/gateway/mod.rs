@@ -1,5 +1,6 @@
 //! The widgets' side: one connection's story from the socket to the close frame.
 
+mod addresses;
 mod authenticate;
 mod connection;
 #[cfg(debug_assertions)]
@@ -9,6 +10,7 @@ mod first_frame;
 mod framing;
 mod member;
 mod metered;
+mod rates;
 mod refused;
 mod replay;
 mod resume;
@@ -26,6 +28,7 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use hyper::service::service_fn;
+use ipnet::IpNet;
 use tokio::net::TcpListener;
 
 use crate::clock::Clock;
@@ -38,6 +41,9 @@ use crate::key_source::KeySource;
 use crate::lifecycle::Lifecycle;
 use crate::listener::{self, Gate, HalfOpen};
 use crate::metrics::Metrics;
+
+pub use addresses::Addresses;
+pub use rates::ConversationRates;
 
 /// What every session needs, shared by all.
 #[derive(Debug)]
@@ -62,8 +68,12 @@ pub struct Gateway {
     pub metrics: Arc<Metrics>,
     /// The drain and the stop.
     pub lifecycle: Lifecycle,
-    /// Connections that have sent no whole request head.
-    pub half_open: Arc<HalfOpen>,
+    /// The addresses that connect, for the limits per address.
+    pub addresses: Addresses,
+    /// The rates of each conversation.
+    pub conversation_rates: ConversationRates,
+    /// Proxies that are believed as to whose connection it is.
+    pub trusted_proxies: Vec<IpNet>,
     /// Upgraded connections, for `limits.connections`.
     pub connected: AtomicU32,
 }
@@ -75,7 +85,9 @@ pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener) {
         let gateway = gateway.clone();
         service_fn(move |request| ready(Ok::<_, Infallible>(upgrade::answer(&gateway, request, peer))))
     };
-    let gate = Gate { half_open: gateway.half_open.clone(), metrics: gateway.metrics.clone() };
+    // No address waits with more request heads than it may have connections.
+    let half_open = HalfOpen::new(gateway.limits.connections_per_address, gateway.trusted_proxies.clone());
+    let gate = Gate { half_open, metrics: gateway.metrics.clone() };
     listener::serve_strangers(listener, lifecycle, gate, service).await;
 }
 
