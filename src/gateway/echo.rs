@@ -10,12 +10,12 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout_at};
-use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
 use crate::lifecycle::Lifecycle;
 use crate::listener;
 use crate::wire::Close;
 
+use super::handshake::accept;
 use super::websocket::{Received, WebSocket};
 
 /// Between two looks while no message has begun.
@@ -36,8 +36,7 @@ fn answer(
     mut request: Request<Incoming>,
     message_bytes_max: usize,
 ) -> Response<String> {
-    let upgrade = create_response_with_body(&request, String::new).ok();
-    let Some(response) = upgrade.filter(|_| request.uri().path() == "/echo") else {
+    let Some(response) = accept(&request).filter(|_| request.uri().path() == "/echo") else {
         let mut refused = Response::new("this sends back what a WebSocket says at /echo\n".to_owned());
         *refused.status_mut() = StatusCode::NOT_FOUND;
         return refused;

@@ -8,6 +8,7 @@ pub mod echo;
 mod entrance;
 mod first_frame;
 mod framing;
+mod handshake;
 mod member;
 mod metered;
 mod rates;
