@@ -14,10 +14,10 @@ DENY := $(TOOLS)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test fmt lint deny doc unit it explore demo bench clean
+.PHONY: help test fmt lint deny doc unit it autobahn explore demo bench clean
 
 help: ## Says what there is to make
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 test: fmt lint deny doc unit it ## Everything below, in this order, up to the first failure
 
@@ -48,6 +48,11 @@ it: ## Tests of the built binary over real sockets, and of the sources' layout
 	@$(CARGO) test --quiet --locked --test it
 
 # A process for each round: the stories share a journal, whose memory grows with them.
+autobahn: ## The public suite for WebSockets against an echo behind the widgets' own; needs Python 2.7
+	@echo '== autobahn'
+	@$(CARGO) build --quiet --locked
+	@python3 tests/autobahn/run.py
+
 explore: ## Property tests from new seeds, 20 000 stories a round; what fails is kept in proptest-regressions
 	@for round in 1 2 3 4 5 6 7 8 9 10; do \
 		PROPTEST_CASES=2560 $(CARGO) test --release --quiet --locked --lib -- tests:: || exit 1; done

@@ -155,7 +155,7 @@ async fn fragments_become_one_message_with_control_frames_between() {
     ] {
         echo.fails(&broken, 1002).await;
     }
-    let too_long = [frame(BINARY, &[0; MESSAGE_BYTES]), frame(FIN | CONTINUATION, &[0])].concat();
+    let too_long = [frame(BINARY, &vec![0; MESSAGE_BYTES]), frame(FIN | CONTINUATION, &[0])].concat();
     echo.fails(&too_long, 1009).await;
 }
 

@@ -31,7 +31,7 @@ async fn is_cut(first: &[u8], again: &[u8], code: u16) {
     };
     scene.while_chatting(flooding).await;
     // What is not read keeps nothing open.
-    scene.is_as_before().await;
+    scene.ends_as_it_began().await;
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ async fn each_is_closed(code: u16, cases: impl IntoIterator<Item = Vec<u8>>) {
         assert_eq!(socket.close_code().await, Some(code), "{head:02x?}");
     }
     scene.say().await;
-    scene.is_as_before().await;
+    scene.ends_as_it_began().await;
 }
 
 #[tokio::test]
@@ -122,5 +122,5 @@ async fn what_was_said_before_a_broken_frame_is_served() {
     let (_, accepted) = socket.frame().await.unwrap();
     assert!(accepted.starts_with(br#"{"type":"accepted""#), "{}", String::from_utf8_lossy(&accepted));
     assert_eq!(socket.close_code().await, Some(1002));
-    scene.is_as_before().await;
+    scene.ends_as_it_began().await;
 }

@@ -12,6 +12,9 @@ use crate::support::widget::Widget;
 use super::Scene;
 
 const THOUSANDS: usize = 2000;
+/// They take some 30 MB while they wait; a third of it may be another thread's by the next time.
+const THOUSANDS_TOLERANCE: u64 = 10 << 20;
+const WARM_UPS: usize = 5;
 
 /// Another address of this machine than the one that everybody else connects from.
 const ELSEWHERE: &str = "127.0.0.2:0";
@@ -29,6 +32,7 @@ async fn dropped(scene: &Scene) -> f64 {
 #[tokio::test]
 async fn of_one_address_only_so_many_wait_and_no_other_address_notices() {
     const MAX: usize = 40;
+    const TOO_MANY: f64 = 1960.0;
     let mut scene = Scene::with(|setup| setup.limit(&format!("connections_per_address = {MAX}"))).await;
     let at = scene.at();
     let attack = async {
@@ -42,10 +46,7 @@ async fn of_one_address_only_so_many_wait_and_no_other_address_notices() {
         streams
     };
     let streams = scene.while_chatting(attack).await;
-    until("all others to be dropped", async || {
-        (dropped(&scene).await >= (THOUSANDS - MAX) as f64).then_some(())
-    })
-    .await;
+    until("all others to be dropped", async || (dropped(&scene).await >= TOO_MANY).then_some(())).await;
     scene.is_as_before_but_for(MAX).await;
     Widget::start(&scene.usher, "contoso/web").await.0.close().await;
     // One that is whole makes room for the next.
@@ -63,37 +64,35 @@ async fn of_one_address_only_so_many_wait_and_no_other_address_notices() {
     assert_eq!(&head, b"HTTP/1.1 101");
     assert!((dropped(&scene).await - refused).abs() < 0.5);
     drop((first, next));
-    scene.is_as_before().await;
+    scene.ends_as_it_began().await;
 }
 
 #[tokio::test]
 async fn thousands_that_wait_hold_nobody_up_and_are_gone_after_their_time() {
     let mut scene = Scene::set().await;
     let at = scene.at();
-    for round in 0..2 {
-        let attack = async {
-            let mut streams = Vec::new();
-            for _ in 0..THOUSANDS {
-                let mut stream = TcpStream::connect(at).await.unwrap();
-                stream.write_all(b"GET /chat/contoso/web HTTP/1.1\r\nHost: ").await.unwrap();
-                streams.push(stream);
-            }
-            streams
-        };
-        let streams = scene.while_chatting(attack).await;
-        Widget::start(&scene.usher, "contoso/web").await.0.close().await;
-        assert_eq!(exchange(at, &handshake("/nowhere", "")).await.status, 404);
-        if round == 0 {
-            let descriptors = scene.descriptors;
-            until("all to be dropped", async || {
-                (scene.usher.open_descriptors() <= descriptors).then_some(())
-            })
-            .await;
-            scene.take_as_usual().await;
+    let thousands = async || {
+        let mut streams = Vec::new();
+        for _ in 0..THOUSANDS {
+            let mut stream = TcpStream::connect(at).await.unwrap();
+            stream.write_all(b"GET /chat/contoso/web HTTP/1.1\r\nHost: ").await.unwrap();
+            streams.push(stream);
         }
-        scene.is_as_before_but_for(0).await;
-        drop(streams);
+        streams
+    };
+    // The allocator has a heap for each thread, and it takes some rounds until each has seen its share of them.
+    for _ in 0..WARM_UPS {
+        drop(thousands().await);
+        let descriptors = scene.descriptors;
+        until("all to be gone", async || (scene.usher.open_descriptors() <= descriptors).then_some(())).await;
     }
+    scene.take_as_usual().await;
+    scene.memory_tolerance = THOUSANDS_TOLERANCE;
+    let streams = scene.while_chatting(thousands()).await;
+    Widget::start(&scene.usher, "contoso/web").await.0.close().await;
+    assert_eq!(exchange(at, &handshake("/nowhere", "")).await.status, 404);
+    scene.is_as_before_but_for(0).await;
     assert!(dropped(&scene).await < 0.5);
-    scene.is_as_before().await;
+    drop(streams);
+    scene.ends_as_it_began().await;
 }

@@ -35,7 +35,7 @@ async fn each_is_answered(status: u16, requests: impl IntoIterator<Item = Vec<u8
             assert_eq!(problem["code"], "not_an_upgrade", "{text}");
         }
     }
-    scene.is_as_before().await;
+    scene.ends_as_it_began().await;
 }
 
 #[tokio::test]
@@ -137,7 +137,7 @@ async fn a_handshake_may_be_written_in_any_case_and_among_others() {
     ] {
         drop(RawSocket::open_with(scene.at(), &request).await);
     }
-    scene.is_as_before().await;
+    scene.ends_as_it_began().await;
 }
 
 #[tokio::test]
@@ -156,7 +156,7 @@ async fn a_compression_that_is_offered_is_not_agreed_on() {
         assert!(!answer.head.contains("sec-websocket-extensions"), "{answer:?}");
         assert!(answer.body.ends_with("protocol_error"), "{answer:?}");
     }
-    scene.is_as_before().await;
+    scene.ends_as_it_began().await;
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn frames_that_are_sent_with_the_handshake_are_frames_once_it_is_accepted(
     // Refused, they are nothing: no second request and no frame.
     let refused = [but("Version: 13", "Version: 12"), frame(FIN | TEXT, br#"{"type":"start"}"#)].concat();
     assert_eq!(exchange(scene.at(), &refused).await.status, 426);
-    scene.is_as_before().await;
+    scene.ends_as_it_began().await;
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn a_request_behind_a_handshake_is_broken_frames_and_no_request() {
         [with("X-First: yes"), b"GET /chat/contoso/anywhere HTTP/1.1\r\nHost: chat\r\n\r\n".to_vec()];
     let mut socket = RawSocket::open_with(scene.at(), &behind.concat()).await;
     assert_eq!(socket.close_code().await, Some(1002));
-    scene.is_as_before().await;
+    scene.ends_as_it_began().await;
 }
 
 #[tokio::test]
@@ -192,12 +192,12 @@ async fn oversized_heads_are_refused_whatever_makes_them_so() {
         with(&format!("X: {large}")),
         with(&format!("Cookie: {large}")),
         with(&format!("{large}: x")),
-        with(&"X: x\r\n".repeat(100).trim_end().to_owned()),
+        with("X: x\r\n".repeat(100).trim_end()),
     ] {
         let answer = exchange(scene.at(), &request).await;
         assert!([414, 431].contains(&answer.status), "{answer:?}");
     }
-    scene.is_as_before().await;
+    scene.ends_as_it_began().await;
 }
 
 #[tokio::test]
@@ -210,7 +210,7 @@ async fn a_token_in_the_url_is_no_token() {
     assert!(String::from_utf8(started).unwrap().contains(r#""status":"anonymous""#));
     assert!(!scene.usher.log().contains("secret"));
     drop(socket);
-    scene.is_as_before().await;
+    scene.ends_as_it_began().await;
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ async fn a_first_frame_that_comes_byte_by_byte_has_no_more_time_than_any_other()
         assert_eq!(socket.close_code().await, Some(4000));
     };
     scene.while_chatting(dripping).await;
-    scene.is_as_before().await;
+    scene.ends_as_it_began().await;
 }
 
 /// The bound is one of half a minute, and the beginning of the story; the rest is told where time can be paused.
@@ -55,7 +55,7 @@ async fn a_message_of_one_byte_a_second_is_cut_though_pings_are_answered() {
     };
     let lasted = scene.while_chatting(dripping).await;
     assert!(lasted >= Duration::from_secs(29), "{lasted:?}");
-    scene.is_as_before().await;
+    scene.ends_as_it_began().await;
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn bytes_of_a_frame_that_is_not_whole_are_no_sign_of_life() {
     // Long before the message's own time is up.
     let lasted = scene.while_chatting(dripping).await;
     assert!(lasted < Duration::from_secs(20), "{lasted:?}");
-    scene.is_as_before().await;
+    scene.ends_as_it_began().await;
 }
 
 #[tokio::test]
@@ -125,5 +125,5 @@ async fn a_widget_that_never_reads_is_cut_and_costs_nothing_afterwards() {
         scene.is_as_before_but_for(0).await;
         drop(deaf);
     }
-    scene.is_as_before().await;
+    scene.ends_as_it_began().await;
 }
