@@ -22,10 +22,10 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test fmt lint deny doc unit it deploy explore demo bench clean
+.PHONY: help test fmt lint deny doc unit it deploy autobahn explore load demo bench clean
 
 help: ## Says what there is to make
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 test: fmt lint deny doc unit it ## Everything below, in this order, up to the first failure
 
@@ -60,6 +60,11 @@ deploy: $(DEPLOY_TOOLS) ## Of these the tests of deploy/ alone: the image's part
 	@$(CARGO) test --quiet --locked --test it -- deploy:: prometheus::
 
 # A process for each round: the stories share a journal, whose memory grows with them.
+autobahn: ## The public suite for WebSockets against an echo behind the widgets' own; needs Python 2.7
+	@echo '== autobahn'
+	@$(CARGO) build --quiet --locked
+	@python3 tests/autobahn/run.py
+
 explore: ## Property tests from new seeds, 20 000 stories a round; what fails is kept in proptest-regressions
 	@for round in 1 2 3 4 5 6 7 8 9 10; do \
 		PROPTEST_CASES=2560 $(CARGO) test --release --quiet --locked --lib -- tests:: || exit 1; done

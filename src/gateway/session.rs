@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 
 use crate::config::AuthenticationMode;
 use crate::conversations::Socket;
@@ -50,7 +51,7 @@ pub(super) async fn run(session: Session, upgraded: Upgraded) {
 }
 
 async fn live_through(mut session: Session, upgraded: Upgraded) -> u16 {
-    let websocket = WebSocket::new(upgraded, frame_bytes(&session.entrance.tenant)).await;
+    let websocket = WebSocket::new(TokioIo::new(upgraded), frame_bytes(&session.entrance.tenant)).await;
     let (mut connection, socket) = Connection::new(session.gateway.clone(), websocket);
     session.socket = Some(socket.for_signed_in(session.is_for_signed_in()));
     let Err(end) = session.converse(&mut connection).await;

@@ -21,6 +21,8 @@ mod drain;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod idle;
 #[cfg(test)]
 mod journal;

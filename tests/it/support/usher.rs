@@ -158,6 +158,12 @@ impl Usher {
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
+    /// How many files and sockets it has open.
+    pub(crate) fn open_descriptors(&self) -> usize {
+        let path = format!("/proc/{}/fd", self.process.pid().as_raw_nonzero());
+        std::fs::read_dir(path).unwrap().count()
+    }
+
     /// All that was logged so far.
     pub(crate) fn log(&self) -> String {
         self.process.log.lock().unwrap().clone()
