@@ -115,28 +115,65 @@ pub(super) fn next_deadline(connection: &Connection) -> rusqlite::Result<Option<
 }
 
 fn write(connection: &Connection, patch: &Patch<'_>) -> rusqlite::Result<()> {
-    let id = patch.place.id.as_bytes();
-    if let Some(started_at) = patch.started_at {
-        connection
-            .prepare_cached(
-                "INSERT INTO conversation (id, tenant, widget, open, authenticated, authentication, variables, \
-                 queue, sequence, started_at, updated_at, heard_at, active_at) \
-                 VALUES (?1, ?2, ?3, 1, 0, '', '', '', 0, ?4, ?4, ?4, ?4)",
-            )?
-            .execute(params![
-                id,
-                patch.place.tenant.as_str(),
-                patch.place.widget.as_str(),
-                started_at.millis()
-            ])?;
+    match (patch.started_at, &patch.assignment, patch.authentication, &patch.variables) {
+        (Some(started_at), Some(assignment), Some(authentication), Some(variables)) => {
+            insert(connection, patch, &Begun { started_at, assignment, authentication, variables })
+        }
+        _ => update(connection, patch),
     }
+}
+
+/// What every conversation has from its first entry on.
+struct Begun<'p> {
+    started_at: UnixTime,
+    assignment: &'p Assignment,
+    authentication: (&'p Authentication, Option<AuthenticationChange>, UnixTime),
+    variables: &'p str,
+}
+
+/// A conversation that began in this batch is written once, with all that happened since: each further statement would
+/// change the same indexes again.
+fn insert(connection: &Connection, patch: &Patch<'_>, begun: &Begun<'_>) -> rusqlite::Result<()> {
+    let Begun { started_at, assignment, authentication: (authentication, change, changed_at), variables } =
+        begun;
+    connection
+        .prepare_cached(
+            "INSERT INTO conversation (id, tenant, widget, open, authenticated, authentication, deadline, \
+             changed_by, changed_at, issuer, subject, variables, queue, agent, sequence, started_at, updated_at, \
+             heard_at, active_at, ended, ended_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+        )?
+        .execute(params![
+            patch.place.id.as_bytes(),
+            patch.place.tenant.as_str(),
+            patch.place.widget.as_str(),
+            patch.ended.is_none(),
+            authentication.is_authenticated(),
+            record::encode_authentication(authentication),
+            deadline(authentication).filter(|_| patch.ended.is_none()),
+            change.map(change_name),
+            change.map(|_| changed_at.millis()),
+            patch.identity.map(|identity| &*identity.issuer),
+            patch.identity.map(|identity| &*identity.subject),
+            variables,
+            assignment.queue,
+            assignment.agent,
+            number(patch.sequence),
+            started_at.millis(),
+            patch.updated_at.millis(),
+            patch.heard_at.unwrap_or(*started_at).millis(),
+            patch.active_at.unwrap_or(*started_at).millis(),
+            patch.ended.map(|(ended, _)| record::encode_ended(ended)),
+            patch.ended.map(|(_, at)| at.millis()),
+        ])
+        .map(drop)
+}
+
+fn update(connection: &Connection, patch: &Patch<'_>) -> rusqlite::Result<()> {
+    let id = patch.place.id.as_bytes();
     connection
         .prepare_cached("UPDATE conversation SET sequence = ?2, updated_at = ?3 WHERE id = ?1")?
-        .execute(params![
-            id,
-            i64::try_from(patch.sequence.get()).unwrap_or(i64::MAX),
-            patch.updated_at.millis()
-        ])?;
+        .execute(params![id, number(patch.sequence), patch.updated_at.millis()])?;
     write_activity(connection, patch)?;
     write_authentication(connection, patch)?;
     if let Some(variables) = &patch.variables {
@@ -176,10 +213,6 @@ fn write_activity(connection: &Connection, patch: &Patch<'_>) -> rusqlite::Resul
 
 fn write_authentication(connection: &Connection, patch: &Patch<'_>) -> rusqlite::Result<()> {
     let Some((authentication, change, at)) = patch.authentication else { return Ok(()) };
-    let deadline = match authentication {
-        Authentication::Authenticated(now) => Some(now.expires_at.millis()),
-        Authentication::Anonymous => None,
-    };
     connection
         .prepare_cached(
             "UPDATE conversation SET authenticated = ?2, authentication = ?3, deadline = ?4, \
@@ -190,13 +223,24 @@ fn write_authentication(connection: &Connection, patch: &Patch<'_>) -> rusqlite:
             patch.place.id.as_bytes(),
             authentication.is_authenticated(),
             record::encode_authentication(authentication),
-            deadline,
+            deadline(authentication),
             change.map(change_name),
             change.map(|_| at.millis()),
             patch.identity.map(|identity| &*identity.issuer),
             patch.identity.map(|identity| &*identity.subject),
         ])
         .map(drop)
+}
+
+const fn deadline(authentication: &Authentication) -> Option<i64> {
+    match authentication {
+        Authentication::Authenticated(now) => Some(now.expires_at.millis()),
+        Authentication::Anonymous => None,
+    }
+}
+
+fn number(sequence: Sequence) -> i64 {
+    i64::try_from(sequence.get()).unwrap_or(i64::MAX)
 }
 
 pub(super) const fn change_name(change: AuthenticationChange) -> &'static str {

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::conversation::Authenticated;
@@ -24,12 +25,15 @@ use crate::domain::token::Identity;
 use crate::lifecycle::Lifecycle;
 
 use super::embedded::{Readers, unavailable};
-use super::{Follow, Followed, Journal, JournalError, OpenError, Position};
+use super::{FOLLOW_BATCH_MAX, Follow, Followed, Journal, JournalError, OpenError, Position};
 
 pub use summary::{BadCursor, Cursor, Filter, OpenCounts, Summary};
 
 /// How long somebody who asks waits for what was stored before.
 const NEARLY_WITHIN: Duration = Duration::from_millis(500);
+/// A batch is taken at most this often: what a busy journal stores meanwhile is written at once, and each conversation in
+/// it once. A quiet journal's next entry is not kept waiting.
+const BATCH_EVERY: Duration = Duration::from_millis(10);
 /// How long a follower waits after a failure before it tries again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -229,9 +233,16 @@ struct Projector {
 impl Projector {
     /// Whether it ended because the journal was closed.
     async fn run(mut self) -> bool {
+        let mut is_behind = true;
+        let mut paced = tokio::time::interval(BATCH_EVERY);
+        paced.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            if !is_behind {
+                paced.tick().await;
+            }
             match self.follow.next().await {
                 Ok(batch) => {
+                    is_behind = batch.len() == FOLLOW_BATCH_MAX;
                     if !self.apply(batch.into()).await {
                         return false;
                     }
