@@ -22,6 +22,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::args::Args;
 
@@ -42,5 +43,14 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<(), Fault> {
     // One thread, so that one core is enough for it and the other one is the gateway's.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    tokio::task::LocalSet::new().block_on(&runtime, modes::run(args))
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        // Dropped half-way, a run still ends its gateway.
+        tokio::select! {
+            done = modes::run(args) => done,
+            _ = interrupt.recv() => Err("interrupted".into()),
+            _ = terminate.recv() => Err("asked to stop".into()),
+        }
+    })
 }
