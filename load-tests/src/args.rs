@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use serde::Serialize;
 
+/// Beside everything else that is built.
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/load");
+
 /// Load for a gateway that speaks usher.v1, and what it makes of it.
 #[derive(Debug, Parser)]
 #[command(version)]
@@ -26,7 +29,7 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// For the journal, the log, keys and tokens
-    #[arg(long, global = true, value_name = "FOLDER", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/load"))]
+    #[arg(long, global = true, value_name = "FOLDER", default_value = FOLDER)]
     pub(crate) folder: PathBuf,
     /// The core that the gateway gets for itself [default: all]
     #[arg(long, global = true, value_name = "CORE")]

@@ -54,7 +54,8 @@ impl Figures {
         self.add(format!("RSS per {each}"), Unit::Bytes, grown(before.rss, after.rss));
     }
 
-    fn value(&self, name: &str) -> Option<f64> {
+    /// The figure of this name.
+    pub(crate) fn value(&self, name: &str) -> Option<f64> {
         self.0.iter().find(|(known, ..)| known == name).map(|(.., value)| *value)
     }
 }

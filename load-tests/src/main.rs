@@ -2,6 +2,7 @@
 //! what it took, and that nothing it had acknowledged is missing. README.md tells what each mode measures.
 
 mod args;
+mod beside;
 mod clock;
 mod cores;
 mod events;

@@ -1,5 +1,5 @@
-//! Customers' tokens: RS256 (RFC 7518 §3.3) by a key of the load tests' own, minted before any clock starts and kept for
-//! the next round.
+//! Customers' tokens: RS256 (RFC 7518 §3.3) by a key of the load tests' own, minted before any clock starts and kept
+//! for the next round.
 
 use std::fs;
 use std::path::Path;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
+use serde_json::json;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -126,10 +127,11 @@ impl Widget {
     /// Comes back to a conversation, which must still be authenticated and know as much.
     pub(crate) async fn resume(&mut self, ticket: &Ticket, token: &str) -> Result<(), Fault> {
         let Ticket { conversation, resume_token, sequence } = ticket;
-        self.send(format!(
-            r#"{{"type":"resume","conversation":"{conversation}","resume_token":"{resume_token}","after":{sequence},"token":"{token}"}}"#
-        ))
-        .await?;
+        let resume = json!({
+            "type": "resume", "conversation": conversation, "resume_token": resume_token, "after": sequence,
+            "token": token,
+        });
+        self.send(resume.to_string()).await?;
         let text = self.next().await?;
         let frame = Frame::parse(&text)?;
         if frame.kind != "resumed" || !frame.is_authenticated() {

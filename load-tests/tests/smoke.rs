@@ -127,7 +127,10 @@ mod modes {
         let folder = folder("outside");
         let keys = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         // The hash is that of the secret `s3cr3t`.
-        let client = r#"[{ id = "load", secret_sha256 = ["4e738ca5563c06cfd0018299933d58db1dd8bf97f6973dc99bf6cdc64b5550bd"], scopes = ["events:read"], tenants = ["*"] }]"#;
+        let hash = "4e738ca5563c06cfd0018299933d58db1dd8bf97f6973dc99bf6cdc64b5550bd";
+        let client = format!(
+            r#"[{{ id = "load", secret_sha256 = ["{hash}"], scopes = ["events:read"], tenants = ["*"] }}]"#
+        );
         let process = Command::new(usher())
             .args(["serve", "--config", concat!(env!("CARGO_MANIFEST_DIR"), "/usher.toml")])
             .env("USHER_JOURNAL_PATH", folder.join("usher.db"))

@@ -20,10 +20,10 @@ use crate::Fault;
 use crate::args::{Args, Mode};
 use crate::cores::{pin, raise_descriptors};
 use crate::figures::{Figures, Report};
-use crate::ledger::Place;
+use crate::ledger::{Ledger, Place};
 use crate::rig::{self, Rig, Setup};
 use crate::server;
-use crate::widget::{Ticket, Widget};
+use crate::widget::{Chat, Ticket, Widget};
 
 /// What a round came to.
 #[derive(Debug)]
@@ -174,18 +174,19 @@ struct Begun {
 
 /// Begins a conversation with each of these tokens, so many at one time.
 async fn begin(rig: &Rig, tokens: Rc<Vec<String>>, in_flight: u32) -> Result<Vec<Begun>, Fault> {
-    begin_from(rig, tokens, in_flight, |_| None).await
+    begin_from(&rig.chat, &rig.ledger, tokens, in_flight, |_| None).await
 }
 
 /// The same, each number from a local address of its own where one is given for it.
 async fn begin_from(
-    rig: &Rig,
+    chat: &Chat,
+    ledger: &Rc<RefCell<Ledger>>,
     tokens: Rc<Vec<String>>,
     in_flight: u32,
     from: fn(usize) -> Option<IpAddr>,
 ) -> Result<Vec<Begun>, Fault> {
     let begun = Rc::new(RefCell::new(Vec::with_capacity(tokens.len())));
-    let (all, ledger, chat, count) = (begun.clone(), rig.ledger.clone(), rig.chat.clone(), tokens.len());
+    let (all, ledger, chat, count) = (begun.clone(), ledger.clone(), chat.clone(), tokens.len());
     each(count, in_flight, move |number| {
         let (all, ledger, chat, tokens) = (all.clone(), ledger.clone(), chat.clone(), tokens.clone());
         async move {

@@ -1,10 +1,12 @@
 //! `neighbour`: a flood at one tenant, whose key endpoint hangs, while another tenant's customers talk. The limits are
 //! usher's defaults, since it is they that protect.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -15,6 +17,7 @@ use super::open_loop::{OpenLoop, Sent};
 use super::{Round, begin_from};
 use crate::Fault;
 use crate::args::Neighbour;
+use crate::beside::beside;
 use crate::figures::{Figures, Unit, float};
 use crate::latency::Latencies;
 use crate::pacer::Pacer;
@@ -30,45 +33,47 @@ const TEXT_BYTES: usize = 128;
 /// The flood has begun for so long before anything is measured beside it.
 const HEAD_START: Duration = Duration::from_secs(1);
 
-/// A flood that goes on until it is told to stop.
+/// A flood that goes on until it is told to stop, on a thread of its own.
 struct Flood {
     chat: Chat,
     token: String,
     rate: u32,
     addresses: u32,
     in_flight: usize,
-    over: Cell<bool>,
+    over: Arc<AtomicBool>,
     /// How many ended in which way.
     outcomes: RefCell<BTreeMap<String, u64>>,
 }
 
 pub(super) async fn round(asked: &Neighbour, rig: &mut Rig) -> Result<Round, Fault> {
     let tokens = rig.tokens(asked.talkers)?;
-    let flood = Rc::new(Flood {
+    let over = Arc::new(AtomicBool::new(false));
+    let flood = Flood {
         chat: Chat { at: rig.chat.at, path: "/chat/b/web".to_owned() },
         token: tokens[0].clone(),
         rate: asked.storm_rate,
         addresses: asked.addresses,
         in_flight: usize::try_from(asked.in_flight)?,
-        over: Cell::new(false),
+        over: over.clone(),
         outcomes: RefCell::default(),
-    });
-    let talkers = begin_from(rig, Rc::new(tokens), IN_FLIGHT, |number| Some(talker(number))).await?;
+    };
+    let talkers =
+        begin_from(&rig.chat, &rig.ledger, Rc::new(tokens), IN_FLIGHT, |number| Some(talker(number)));
+    let talkers = talkers.await?;
     let mut open = OpenLoop::new(talkers, rig.ledger.clone(), TEXT_BYTES);
     let lasting = Duration::from_secs(asked.seconds.into());
     let mut before = measure(&mut open, asked.rate, lasting).await?;
     let meter = rig.meter()?;
-    let flooding = tokio::task::spawn_local(flood.clone().run());
+    let flooding = beside(|| Rc::new(flood).run())?;
     sleep(HEAD_START).await;
     let mut during = measure(&mut open, asked.rate, lasting).await?;
-    flood.over.set(true);
+    over.store(true, Ordering::Relaxed);
     let usage = meter.stop()?;
-    flooding.await??;
+    let outcomes = flooding.await?;
     let mut figures = Figures::default();
     before.tell("ack before", &mut figures);
     during.tell("ack during", &mut figures);
     figures.add("p99 during / before", Unit::Share, during.quantile(990) / before.quantile(990));
-    let outcomes = flood.outcomes.take();
     let attempts: u64 = outcomes.values().sum();
     figures.add("flood", Unit::PerSecond, float(attempts) / (lasting + HEAD_START).as_secs_f64());
     for (outcome, count) in outcomes {
@@ -101,12 +106,12 @@ fn loopback(net: u8, number: usize) -> IpAddr {
 }
 
 impl Flood {
-    async fn run(self: Rc<Self>) -> Result<(), Fault> {
+    async fn run(self: Rc<Self>) -> Result<BTreeMap<String, u64>, Fault> {
         let (pacer, schedule) = (Pacer::new()?, Schedule::new(Instant::now(), self.rate));
         let mut attempts = JoinSet::new();
         for number in 0.. {
             pacer.until(schedule.intended(number)).await?;
-            if self.over.get() {
+            if self.over.load(Ordering::Relaxed) {
                 break;
             }
             while attempts.try_join_next().is_some() {}
@@ -126,7 +131,7 @@ impl Flood {
         for _ in 0..unanswered {
             self.count("no answer before the end");
         }
-        Ok(())
+        Ok(self.outcomes.take())
     }
 
     /// Connects and presents a token by a key that nobody has; how it ended.
