@@ -1,6 +1,6 @@
-//! Work on a thread of its own. Where some widgets' latencies are measured while others get thousands of frames at once,
-//! those others wait here: on one thread the measured ones would stand behind them in the generator's own queue, and
-//! that would be taken for the gateway's doing.
+//! Work on a thread of its own. Where some widgets' latencies are measured while others get thousands of frames at
+//! once, those others wait here: on one thread the measured ones would stand behind them in the generator's own queue,
+//! and that would be taken for the gateway's doing.
 
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
