@@ -90,11 +90,13 @@ impl Rig {
             variables.push((name, format!("http://{keys}/{tenant}")));
         }
         let config = Path::new(env!("CARGO_MANIFEST_DIR")).join(setup.config);
+        let log = folder.join("usher.log");
+        let _ = fs::remove_file(&log);
         let launch = Launch {
             usher: usher(common)?,
             config: common.config.clone().unwrap_or(config),
             variables,
-            log: folder.join("usher.log"),
+            log,
             server_core: common.server_core,
             generator_core: common.generator_core,
         };
