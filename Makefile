@@ -31,11 +31,11 @@ test: fmt lint deny doc unit it ## Everything below, in this order, up to the fi
 
 fmt: ## Formatting, as rustfmt would have it
 	@echo '== fmt'
-	@$(CARGO) fmt --check
+	@$(CARGO) fmt --all --check
 
 lint: ## Clippy over all targets; a warning fails
 	@echo '== lint'
-	@$(CARGO) clippy --quiet --locked --all-targets -- -D warnings
+	@$(CARGO) clippy --quiet --locked --workspace --all-targets -- -D warnings
 
 deny: $(DENY) ## Dependencies: bans, licences and sources of deny.toml
 	@echo '== deny'
@@ -43,28 +43,28 @@ deny: $(DENY) ## Dependencies: bans, licences and sources of deny.toml
 
 doc: ## The documentation of the sources; a warning fails
 	@echo '== doc'
-	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --locked --no-deps
+	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --locked --workspace --no-deps
 
 # Random stories are the same ones at each run, so that a change is judged by itself; `make explore` looks for new ones.
 unit: ## Tests beside the sources, and the examples in their documentation
 	@echo '== unit'
-	@PROPTEST_RNG_SEED=$(PROPTEST_RNG_SEED) $(CARGO) test --quiet --locked --lib --bins
+	@PROPTEST_RNG_SEED=$(PROPTEST_RNG_SEED) $(CARGO) test --quiet --locked --workspace --lib --bins
 	@$(CARGO) test --quiet --locked --doc
 
-it: $(DEPLOY_TOOLS) ## Tests of the built binary over real sockets, of deploy/, and of the sources' layout
+it: $(DEPLOY_TOOLS) ## Tests of the built binaries over real sockets, of deploy/, and of the sources' layout
 	@echo '== it'
-	@$(CARGO) test --quiet --locked --test it
+	@$(CARGO) test --quiet --locked --workspace --test it --test smoke
 
 deploy: $(DEPLOY_TOOLS) ## Of these the tests of deploy/ alone: the image's parts, the unit, Prometheus and its alerts
 	@echo '== deploy'
 	@$(CARGO) test --quiet --locked --test it -- deploy:: prometheus::
 
-# A process for each round: the stories share a journal, whose memory grows with them.
 autobahn: ## The public suite for WebSockets against an echo behind the widgets' own; needs Python 2.7
 	@echo '== autobahn'
 	@$(CARGO) build --quiet --locked
 	@python3 tests/autobahn/run.py
 
+# A process for each round: the stories share a journal, whose memory grows with them.
 explore: ## Property tests from new seeds, 20 000 stories a round; what fails is kept in proptest-regressions
 	@for round in 1 2 3 4 5 6 7 8 9 10; do \
 		PROPTEST_CASES=2560 $(CARGO) test --release --quiet --locked --lib -- tests:: || exit 1; done
@@ -74,6 +74,21 @@ demo: ## A shop with a chat on this machine, nothing to configure
 
 bench: ## The time of a verification beside that of the bare signature
 	@$(CARGO) bench --locked
+
+# Each mode with a gateway and a journal of its own, on two cores where there are two. Small numbers, so that all of it
+# takes about two minutes: load-tests/README.md has the commands for real ones.
+load: ## Load of every kind against the release build, in small; nothing acknowledged may be missing
+	@$(CARGO) build --quiet --release --locked
+	@$(CARGO) build --quiet --release --locked --package usher-load
+	@cores="$$([ "$$(nproc 2>/dev/null || echo 1)" -lt 2 ] || echo --server-core 0 --generator-core 1)"; \
+	load() { target/release/usher-load "$$@" $$cores || exit 1; echo; }; \
+	load connect --count 5000; \
+	load message --seconds 5; \
+	load message --seconds 5 --rate 1000; \
+	load idle --count 2000; \
+	load storm --count 2000; \
+	load expiry --count 2000 --ahead 20; \
+	load neighbour --seconds 10
 
 clean: ## Removes everything that was built, the tools included
 	@$(CARGO) clean

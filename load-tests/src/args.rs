@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use serde::Serialize;
 
+/// Beside everything else that is built.
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/load");
+
 /// Load for a gateway that speaks usher.v1, and what it makes of it.
 #[derive(Debug, Parser)]
 #[command(version)]
@@ -22,11 +25,11 @@ pub(crate) struct Common {
     /// The gateway's program [default: the one beside this program]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) usher: Option<PathBuf>,
-    /// Its configuration
-    #[arg(long, global = true, value_name = "FILE", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/usher.toml"))]
-    pub(crate) config: PathBuf,
+    /// Its configuration [default: the mode's own, in load-tests/]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// For the journal, the log, keys and tokens
-    #[arg(long, global = true, value_name = "FOLDER", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/load"))]
+    #[arg(long, global = true, value_name = "FOLDER", default_value = FOLDER)]
     pub(crate) folder: PathBuf,
     /// The core that the gateway gets for itself [default: all]
     #[arg(long, global = true, value_name = "CORE")]
@@ -63,6 +66,12 @@ pub(crate) enum Mode {
     Message(Message),
     /// What a connection that says nothing costs
     Idle(Idle),
+    /// The gateway is killed and started again: how long until everybody is back
+    Storm(Storm),
+    /// Many authentications that end in one second: how late the last is told, and what the others notice
+    Expiry(Expiry),
+    /// A flood at one tenant whose key endpoint hangs: what another tenant's customers notice
+    Neighbour(Neighbour),
 }
 
 /// Of `connect`.
@@ -102,5 +111,62 @@ pub(crate) struct Idle {
     pub(crate) count: u32,
     /// How many are opened at one time
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) in_flight: u32,
+}
+
+/// Of `storm`.
+#[derive(Debug, ClapArgs, Serialize)]
+pub(crate) struct Storm {
+    /// Widgets, each with a conversation
+    #[arg(long, default_value_t = 9_800, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) count: u32,
+    /// How many come back at one time
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) in_flight: u32,
+    /// Come back as the protocol asks widgets to: full jitter, 0.5 s to 20 s, all from the moment of the break
+    #[arg(long)]
+    pub(crate) spread: bool,
+}
+
+/// Of `expiry`.
+#[derive(Debug, ClapArgs, Serialize)]
+pub(crate) struct Expiry {
+    /// Authentications that end at the same time
+    #[arg(long, default_value_t = 9_700, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) count: u32,
+    /// In how many seconds they end: enough to sign their tokens, to connect, and to see what is usual
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(5..=3600))]
+    pub(crate) ahead: u32,
+    /// Other widgets that talk meanwhile
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) talkers: u32,
+    /// Their messages a second, together
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) rate: u32,
+    /// For how many seconds before the end it is measured what is usual
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub(crate) usual: u32,
+}
+
+/// Of `neighbour`.
+#[derive(Debug, ClapArgs, Serialize)]
+pub(crate) struct Neighbour {
+    /// Widgets of the tenant that is left alone, each from an address of its own
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) talkers: u32,
+    /// Their messages a second, together; at most 60 a minute of each are let through
+    #[arg(long, default_value_t = 150, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) rate: u32,
+    /// For how many seconds it is measured, without the flood and with it
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub(crate) seconds: u32,
+    /// Connections a second to the other tenant
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) storm_rate: u32,
+    /// Addresses that they come from
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pub(crate) addresses: u32,
+    /// The most of them at one time; what would exceed it is left out, and counted
+    #[arg(long, default_value_t = 8_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) in_flight: u32,
 }

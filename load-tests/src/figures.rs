@@ -54,7 +54,8 @@ impl Figures {
         self.add(format!("RSS per {each}"), Unit::Bytes, grown(before.rss, after.rss));
     }
 
-    fn value(&self, name: &str) -> Option<f64> {
+    /// The figure of this name.
+    pub(crate) fn value(&self, name: &str) -> Option<f64> {
         self.0.iter().find(|(known, ..)| known == name).map(|(.., value)| *value)
     }
 }
@@ -119,6 +120,7 @@ impl Report {
             if self.rounds.len() > 1 {
                 let _ = write!(text, "  [{} - {}]", number(spread.least), number(spread.greatest));
             }
+            text.truncate(text.trim_end().len());
             text.push('\n');
         }
         let mut bounds = self.bounds.clone();
@@ -205,7 +207,7 @@ mod tests {
 
     #[test]
     fn one_round_is_told_as_it_is() {
-        let expected = "connect, 1 round\n  starts             12 345 /s\n  ack p99              12.3 ms\n";
+        let expected = "connect, 1 round\n  starts          12 345 /s\n  ack p99           12.3 ms\n";
         let table = report(&[12345.0]).table();
         assert!(table.starts_with(expected), "{table}");
         assert!(

@@ -10,10 +10,8 @@ use crate::Fault;
 
 /// The longest request head that is read.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
-/// The setting that makes an endpoint hang.
-pub(crate) const HANGS: &str = "hangs";
 /// The tenant whose endpoint takes connections and never answers, where that is asked for.
-pub(crate) const HANGING_TENANT: &str = "b";
+const HANGING_TENANT: &str = "b";
 /// How long it keeps such a connection open.
 const HANG: Duration = Duration::from_mins(5);
 

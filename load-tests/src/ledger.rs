@@ -43,6 +43,14 @@ impl Ledger {
         self.acknowledged[place.0].push((sequence, what));
     }
 
+    /// Takes in what was noted in another one.
+    pub(crate) fn merge(&mut self, other: Self) {
+        let offset = self.acknowledged.len();
+        self.acknowledged.extend(other.acknowledged);
+        let moved = other.places.into_iter().map(|(name, Place(place))| (name, Place(place + offset)));
+        self.places.extend(moved);
+    }
+
     /// Begins to compare it with the events.
     pub(crate) fn check(mut self) -> Check {
         for acknowledged in &mut self.acknowledged {
@@ -209,6 +217,19 @@ mod tests {
         let more = event("c", 4, "usher.conversation.disconnected", None);
         let events = [started("c"), other, said(2, "m0"), next, said(3, "m1"), more];
         assert_eq!(verdict(ledger(), &events), Ok(3));
+    }
+
+    #[test]
+    fn what_was_noted_elsewhere_is_looked_for_too() {
+        let mut both = Ledger::default();
+        both.started("other", 1);
+        both.merge(ledger());
+        let events = [started("other"), started("c"), said(2, "m0"), said(3, "m1")];
+        assert_eq!(verdict(both, &events), Ok(4));
+        let mut both = Ledger::default();
+        both.started("other", 1);
+        both.merge(ledger());
+        assert!(verdict(both, &events[..3]).unwrap_err().contains("c: Message(1)"));
     }
 
     #[test]

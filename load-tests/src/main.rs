@@ -2,6 +2,7 @@
 //! what it took, and that nothing it had acknowledged is missing. README.md tells what each mode measures.
 
 mod args;
+mod beside;
 mod clock;
 mod cores;
 mod events;
@@ -22,6 +23,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::args::Args;
 
@@ -42,5 +44,14 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<(), Fault> {
     // One thread, so that one core is enough for it and the other one is the gateway's.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    tokio::task::LocalSet::new().block_on(&runtime, modes::run(args))
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        // Dropped half-way, a run still ends its gateway.
+        tokio::select! {
+            done = modes::run(args) => done,
+            _ = interrupt.recv() => Err("interrupted".into()),
+            _ = terminate.recv() => Err("asked to stop".into()),
+        }
+    })
 }

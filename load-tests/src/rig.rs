@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::lookup_host;
@@ -26,6 +27,15 @@ use crate::widget::{Chat, Widget};
 /// A core that is busier than this has nothing left to give.
 const BUSY: f64 = 0.9;
 
+/// What a mode needs to be different.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setup {
+    /// The configuration, a file of load-tests/.
+    pub(crate) config: &'static str,
+    /// Whether the key endpoint of the tenant `b` takes connections and never answers.
+    pub(crate) other_endpoint_hangs: bool,
+}
+
 /// One round's surroundings.
 #[derive(Debug)]
 pub(crate) struct Rig {
@@ -42,7 +52,7 @@ pub(crate) struct Rig {
 /// A gateway of this round's own.
 #[derive(Debug)]
 pub(crate) struct Gateway {
-    pub(crate) launch: Launch,
+    pub(crate) launch: Arc<Launch>,
     pub(crate) server: Server,
     /// What it may use, in cores.
     cores: f64,
@@ -50,26 +60,20 @@ pub(crate) struct Gateway {
 }
 
 impl Rig {
-    /// A rig with a gateway, started with these variables besides, or with the one that runs already.
-    pub(crate) async fn start(common: &Common, variables: &[(&str, String)]) -> Result<Self, Fault> {
+    /// A rig with a gateway of its own, or with the one that runs already.
+    pub(crate) async fn start(common: &Common, setup: Setup) -> Result<Self, Fault> {
         fs::create_dir_all(&common.folder)?;
         let folder = fs::canonicalize(&common.folder)?;
         let signer = Signer::open(&folder)?;
         match &common.url {
             Some(url) => Self::outside(common, url, signer, folder).await,
-            None => Self::inside(common, variables, signer, folder).await,
+            None => Self::inside(common, setup, signer, folder).await,
         }
     }
 
-    async fn inside(
-        common: &Common,
-        more: &[(&str, String)],
-        signer: Signer,
-        folder: PathBuf,
-    ) -> Result<Self, Fault> {
+    async fn inside(common: &Common, setup: Setup, signer: Signer, folder: PathBuf) -> Result<Self, Fault> {
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
-        let hangs = more.iter().any(|(name, _)| *name == key_endpoint::HANGS);
-        let keys = key_endpoint::serve(any_port, &signer.key_set()?, hangs).await?;
+        let keys = key_endpoint::serve(any_port, &signer.key_set()?, setup.other_endpoint_hangs).await?;
         let journal = folder.join(format!("journal-{}", process::id()));
         let _ = fs::remove_dir_all(&journal);
         fs::create_dir_all(&journal)?;
@@ -85,13 +89,14 @@ impl Rig {
             let name = format!("USHER_TENANTS_{variable}_AUTHENTICATION_PUBLIC_KEY_URL");
             variables.push((name, format!("http://{keys}/{tenant}")));
         }
-        let settings = more.iter().filter(|(name, _)| name.starts_with("USHER_"));
-        variables.extend(settings.map(|(name, value)| ((*name).to_owned(), value.clone())));
+        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join(setup.config);
+        let log = folder.join("usher.log");
+        let _ = fs::remove_file(&log);
         let launch = Launch {
             usher: usher(common)?,
-            config: common.config.clone(),
+            config: common.config.clone().unwrap_or(config),
             variables,
-            log: folder.join("usher.log"),
+            log,
             server_core: common.server_core,
             generator_core: common.generator_core,
         };
@@ -105,7 +110,7 @@ impl Rig {
             ledger: Rc::default(),
             gateway: Some(Gateway {
                 cores: common.server_core.map_or(all, |_| 1.0),
-                launch,
+                launch: Arc::new(launch),
                 server,
                 journal,
             }),

@@ -33,11 +33,6 @@ impl Schedule {
     pub(crate) fn latency(&self, number: u64, now: Instant) -> Duration {
         now.saturating_duration_since(self.intended(number))
     }
-
-    /// How many things there are in this time.
-    pub(crate) fn count(&self, lasting: Duration) -> u64 {
-        u64::try_from(lasting.as_millis() * u128::from(self.rate) / 1000).unwrap_or(u64::MAX)
-    }
 }
 
 #[cfg(test)]
@@ -64,12 +59,5 @@ mod tests {
         let waited: Vec<_> = [0, 50, 99].map(|number| schedule.latency(number, now).as_millis()).into();
         assert_eq!(waited, [1000, 500, 10]);
         assert_eq!(schedule.latency(101, now), Duration::ZERO, "nothing is early");
-    }
-
-    #[test]
-    fn a_time_has_its_rate_of_things() {
-        let schedule = Schedule::new(Instant::now(), 40);
-        assert_eq!(schedule.count(Duration::from_millis(2500)), 100);
-        assert_eq!(Schedule::new(Instant::now(), 0).count(Duration::from_secs(2)), 2);
     }
 }

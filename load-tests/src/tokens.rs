@@ -1,5 +1,5 @@
-//! Customers' tokens: RS256 (RFC 7518 §3.3) by a key of the load tests' own, minted before any clock starts and kept for
-//! the next round.
+//! Customers' tokens: RS256 (RFC 7518 §3.3) by a key of the load tests' own, minted before any clock starts and kept
+//! for the next round.
 
 use std::fs;
 use std::path::Path;
@@ -62,12 +62,7 @@ impl Signer {
 
     /// A token of this customer that ends at `exp`, in seconds since the Unix epoch.
     pub(crate) fn mint(&self, customer: &str, exp: u64) -> Result<String, Fault> {
-        self.mint_as(&self.kid, customer, exp)
-    }
-
-    /// The same, said to be signed by the key `kid`.
-    pub(crate) fn mint_as(&self, kid: &str, customer: &str, exp: u64) -> Result<String, Fault> {
-        let header = json!({ "alg": "RS256", "typ": "JWT", "kid": kid });
+        let header = json!({ "alg": "RS256", "typ": "JWT", "kid": self.kid });
         let iat = unix_now().as_secs();
         let claims = json!({
             "iss": ISSUER, "sub": customer, "iat": iat, "nbf": iat, "exp": exp, "preferred_username": customer,
@@ -77,6 +72,13 @@ impl Signer {
         let mut signature = vec![0; self.pair.public_modulus_len()];
         self.pair.sign(&RSA_PKCS1_SHA256, &self.random, input.as_bytes(), &mut signature)?;
         Ok(format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature)))
+    }
+
+    /// A token like this one, said to be signed by the key `kid`, which nobody has.
+    pub(crate) fn of_unknown_key(token: &str, kid: &str) -> String {
+        let header = json!({ "alg": "RS256", "typ": "JWT", "kid": kid }).to_string();
+        let rest = token.split_once('.').map_or("", |(_, rest)| rest);
+        format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header))
     }
 
     /// So many tokens of as many customers, good for hours; those of an earlier round where they are still good.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
+use serde_json::json;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -46,8 +47,6 @@ pub(crate) struct Frame<'a> {
     pub(crate) id: Option<&'a str>,
     #[serde(borrow)]
     pub(crate) authentication: Option<Authentication<'a>>,
-    /// Why the authentication changed.
-    pub(crate) reason: Option<&'a str>,
     /// An error's.
     pub(crate) code: Option<&'a str>,
     #[serde(borrow)]
@@ -125,6 +124,39 @@ impl Widget {
         frame.ticket().ok_or_else(|| "`started` lacks a field".into())
     }
 
+    /// Comes back to a conversation, which must still be authenticated and know as much.
+    pub(crate) async fn resume(&mut self, ticket: &Ticket, token: &str) -> Result<(), Fault> {
+        let Ticket { conversation, resume_token, sequence } = ticket;
+        let resume = json!({
+            "type": "resume", "conversation": conversation, "resume_token": resume_token, "after": sequence,
+            "token": token,
+        });
+        self.send(resume.to_string()).await?;
+        let text = self.next().await?;
+        let frame = Frame::parse(&text)?;
+        if frame.kind != "resumed" || !frame.is_authenticated() {
+            return Err(frame.instead_of("resumed, authenticated"));
+        }
+        match frame.sequence {
+            Some(now) if now >= *sequence => Ok(()),
+            _ => Err(format!("{conversation} was resumed before {sequence}, which was acknowledged").into()),
+        }
+    }
+
+    /// Says this; the sequence that it was accepted with.
+    pub(crate) async fn say(&mut self, number: u64, text: &str) -> Result<u64, Fault> {
+        self.send(message(number, text)).await?;
+        loop {
+            let answer = self.next().await?;
+            if let Some((accepted, sequence)) = accepted(&Frame::parse(&answer)?)? {
+                if accepted != number {
+                    return Err(format!("message {accepted} was accepted where {number} was said").into());
+                }
+                return Ok(sequence);
+            }
+        }
+    }
+
     /// Sends one frame.
     pub(crate) async fn send(&mut self, text: String) -> Result<(), Fault> {
         Ok(self.stream.send(Message::text(text)).await?)
@@ -184,4 +216,16 @@ pub(crate) fn message(number: u64, text: &str) -> String {
 /// The number of a message, from its id.
 pub(crate) fn message_number(id: &str) -> Option<u64> {
     id.strip_prefix('m')?.parse().ok()
+}
+
+/// A message that was accepted, by number and sequence; none for a frame that answers nothing.
+pub(crate) fn accepted(frame: &Frame<'_>) -> Result<Option<(u64, u64)>, Fault> {
+    match frame.kind {
+        "accepted" => {
+            let number = frame.id.and_then(message_number).ok_or("`accepted` has no id of ours")?;
+            Ok(Some((number, frame.sequence.ok_or("`accepted` has no sequence")?)))
+        }
+        "error" => Err(frame.instead_of("accepted")),
+        _ => Ok(None),
+    }
 }

@@ -21,7 +21,7 @@ pub(super) async fn round(asked: &Connect, rig: &mut Rig) -> Result<Round, Fault
     let warm_up = tokens.len().min(WARM_UP);
     connect(rig, tokens.clone(), warm_up, asked.in_flight).await?;
     let meter = rig.meter()?;
-    let latencies = connect(rig, tokens.clone(), tokens.len(), asked.in_flight).await?;
+    let mut latencies = connect(rig, tokens.clone(), tokens.len(), asked.in_flight).await?;
     let usage = meter.stop()?;
     let mut figures = Figures::default();
     let rate = float(latencies.len()) / usage.lasted.as_secs_f64();
@@ -38,7 +38,7 @@ async fn connect(
     count: usize,
     in_flight: u32,
 ) -> Result<Latencies, Fault> {
-    let latencies = Rc::new(RefCell::new(Latencies::new()));
+    let latencies = Rc::new(RefCell::new(Latencies::default()));
     let (all, ledger, chat) = (latencies.clone(), rig.ledger.clone(), rig.chat.clone());
     each(count, in_flight, move |number| {
         let (all, ledger, chat, tokens) = (all.clone(), ledger.clone(), chat.clone(), tokens.clone());
@@ -52,5 +52,5 @@ async fn connect(
         }
     })
     .await?;
-    Ok(latencies.replace(Latencies::new()))
+    Ok(latencies.take())
 }

@@ -1,5 +1,6 @@
 //! `idle`: what the gateway's memory grows by for each authenticated connection that says nothing.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -17,7 +18,7 @@ const QUIET: f64 = 0.02;
 const WAIT_MAX: u32 = 30;
 
 pub(super) async fn round(asked: &Idle, rig: &mut Rig) -> Result<Round, Fault> {
-    let tokens = rig.tokens(asked.count)?;
+    let tokens = Rc::new(rig.tokens(asked.count)?);
     quiet(rig).await?;
     let before = rig.memory()?;
     let meter = rig.meter()?;

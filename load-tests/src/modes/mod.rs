@@ -1,12 +1,17 @@
 //! The modes: what each puts the gateway through.
 
 mod connect;
+mod expiry;
 mod idle;
 mod message;
+mod neighbour;
+mod open_loop;
+mod storm;
 
 use std::cell::RefCell;
 use std::fs;
 use std::io::{self, Write as _};
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use serde_json::{Value, json};
@@ -15,9 +20,10 @@ use crate::Fault;
 use crate::args::{Args, Mode};
 use crate::cores::{pin, raise_descriptors};
 use crate::figures::{Figures, Report};
-use crate::rig::{self, Rig};
+use crate::ledger::{Ledger, Place};
+use crate::rig::{self, Rig, Setup};
 use crate::server;
-use crate::widget::Widget;
+use crate::widget::{Chat, Ticket, Widget};
 
 /// What a round came to.
 #[derive(Debug)]
@@ -44,7 +50,7 @@ pub(crate) async fn run(args: &Args) -> Result<(), Fault> {
         checked: 0,
     };
     for _ in 0..args.common.rounds {
-        let mut rig = Rig::start(&args.common, &args.mode.settings()).await?;
+        let mut rig = Rig::start(&args.common, args.mode.setup()).await?;
         let round = args.mode.round(&mut rig).await?;
         report.checked += rig.check().await?;
         rig.finish()?;
@@ -67,6 +73,9 @@ impl Mode {
             Self::Connect(_) => "connect",
             Self::Message(_) => "message",
             Self::Idle(_) => "idle",
+            Self::Storm(_) => "storm",
+            Self::Expiry(_) => "expiry",
+            Self::Neighbour(_) => "neighbour",
         }
     }
 
@@ -76,6 +85,9 @@ impl Mode {
             Self::Connect(asked) => asked.in_flight,
             Self::Message(asked) => asked.widgets,
             Self::Idle(asked) => asked.count,
+            Self::Storm(asked) => asked.count,
+            Self::Expiry(asked) => asked.count + asked.talkers,
+            Self::Neighbour(asked) => asked.talkers + asked.in_flight,
         }
     }
 
@@ -84,12 +96,17 @@ impl Mode {
             Self::Connect(asked) => json!(asked),
             Self::Message(asked) => json!(asked),
             Self::Idle(asked) => json!(asked),
+            Self::Storm(asked) => json!(asked),
+            Self::Expiry(asked) => json!(asked),
+            Self::Neighbour(asked) => json!(asked),
         }
     }
 
-    /// Settings of the gateway besides those of its file, by variable.
-    fn settings(&self) -> Vec<(&'static str, String)> {
-        Vec::new()
+    const fn setup(&self) -> Setup {
+        match self {
+            Self::Neighbour(_) => Setup { config: "defaults.toml", other_endpoint_hangs: true },
+            _ => Setup { config: "usher.toml", other_endpoint_hangs: false },
+        }
     }
 
     async fn round(&self, rig: &mut Rig) -> Result<Round, Fault> {
@@ -97,6 +114,9 @@ impl Mode {
             Self::Connect(asked) => connect::round(asked, rig).await,
             Self::Message(asked) => message::round(asked, rig).await,
             Self::Idle(asked) => idle::round(asked, rig).await,
+            Self::Storm(asked) => storm::round(asked, rig).await,
+            Self::Expiry(asked) => expiry::round(asked, rig).await,
+            Self::Neighbour(asked) => neighbour::round(asked, rig).await,
         }
     }
 }
@@ -146,20 +166,34 @@ where
 #[derive(Debug)]
 struct Begun {
     widget: Widget,
-    place: crate::ledger::Place,
+    ticket: Ticket,
+    place: Place,
+    /// Which of the tokens began it.
+    number: usize,
 }
 
 /// Begins a conversation with each of these tokens, so many at one time.
-async fn begin(rig: &Rig, tokens: Vec<String>, in_flight: u32) -> Result<Vec<Begun>, Fault> {
+async fn begin(rig: &Rig, tokens: Rc<Vec<String>>, in_flight: u32) -> Result<Vec<Begun>, Fault> {
+    begin_from(&rig.chat, &rig.ledger, tokens, in_flight, |_| None).await
+}
+
+/// The same, each number from a local address of its own where one is given for it.
+async fn begin_from(
+    chat: &Chat,
+    ledger: &Rc<RefCell<Ledger>>,
+    tokens: Rc<Vec<String>>,
+    in_flight: u32,
+    from: fn(usize) -> Option<IpAddr>,
+) -> Result<Vec<Begun>, Fault> {
     let begun = Rc::new(RefCell::new(Vec::with_capacity(tokens.len())));
-    let (all, ledger, chat, count) = (begun.clone(), rig.ledger.clone(), rig.chat.clone(), tokens.len());
+    let (all, ledger, chat, count) = (begun.clone(), ledger.clone(), chat.clone(), tokens.len());
     each(count, in_flight, move |number| {
-        let (all, ledger, chat, token) = (all.clone(), ledger.clone(), chat.clone(), tokens[number].clone());
+        let (all, ledger, chat, tokens) = (all.clone(), ledger.clone(), chat.clone(), tokens.clone());
         async move {
-            let mut widget = Widget::connect(&chat, None).await?;
-            let ticket = widget.start(&token).await?;
+            let mut widget = Widget::connect(&chat, from(number)).await?;
+            let ticket = widget.start(&tokens[number]).await?;
             let place = ledger.borrow_mut().started(&ticket.conversation, ticket.sequence);
-            all.borrow_mut().push(Begun { widget, place });
+            all.borrow_mut().push(Begun { widget, ticket, place, number });
             Ok(())
         }
     })

@@ -58,11 +58,14 @@ fn read(folder: &str, ends: &[&str]) -> Vec<Source> {
 
 #[test]
 fn the_house_rules_hold() {
-    let code: Vec<_> =
-        ["src", "tests", "benches"].into_iter().flat_map(|folder| read(folder, &[".rs"])).collect();
+    let code: Vec<_> = ["src", "tests", "benches", "load-tests"]
+        .into_iter()
+        .flat_map(|folder| read(folder, &[".rs"]))
+        .collect();
     assert!(code.len() > 20, "the sources were not found");
     let mut faults = stray_faults(&code, "src/");
     faults.extend(stray_faults(&code, "tests/it/"));
+    faults.extend(stray_faults(&code, "load-tests/src/"));
     faults.extend(code.iter().flat_map(import_faults));
     faults.extend(code.iter().flat_map(purity_faults));
     faults.extend(code.iter().flat_map(metric_faults));
