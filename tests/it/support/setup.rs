@@ -51,6 +51,7 @@ pub(crate) struct Setup {
     limits: String,
     conversations: String,
     tenants: Vec<(&'static str, String)>,
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Setup {
@@ -66,7 +67,19 @@ impl Setup {
             limits: limits.concat(),
             conversations: String::new(),
             tenants: Vec::new(),
+            variables: Vec::new(),
         }
+    }
+
+    /// With this variable in the process's environment.
+    pub(crate) fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.variables.push((name, value.into()));
+        self
+    }
+
+    /// What the process's environment has beside that of the tests.
+    pub(crate) fn variables(&self) -> &[(&'static str, String)] {
+        &self.variables
     }
 
     /// With this line in `[limits]` instead of any that sets the same.
