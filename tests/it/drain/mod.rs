@@ -1,5 +1,8 @@
 //! Stopping politely: nobody new, everybody told when to come back, the journal whole, exit code 0.
 
+mod crowd;
+mod thousands;
+
 use serde_json::json;
 
 use crate::support::keys::KeyEndpoint;
