@@ -1,10 +1,14 @@
 //! The only place that reads the wall clock.
 
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
 use crate::domain::time::UnixTime;
+
+/// When rates were first asked about.
+static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Tells the time to everything outside the domain.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +52,17 @@ impl Clock {
             Source::Runtime { start, at } => start.plus(at.elapsed()),
             #[cfg(test)]
             Source::Set(millis) => UnixTime::from_millis(millis.load(std::sync::atomic::Ordering::Relaxed)),
+        }
+    }
+
+    /// The time since a fixed moment of this process, which no setting of the wall clock changes: for rates.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        match self.0 {
+            Source::System => ORIGIN.elapsed(),
+            Source::Runtime { at, .. } => at.elapsed(),
+            #[cfg(test)]
+            Source::Set(_) => ORIGIN.elapsed(),
         }
     }
 

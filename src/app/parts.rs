@@ -14,7 +14,7 @@ use crate::conversations::{Conversations, Expiry, Idle};
 use crate::domain::conversation::IdleAfter;
 use crate::domain::id::TenantId;
 use crate::domain::token;
-use crate::gateway::Gateway;
+use crate::gateway::{Addresses, ConversationRates, Gateway};
 use crate::journal::Journal;
 use crate::journal::projection::Projection;
 use crate::key_source::cache::Freshness;
@@ -117,6 +117,9 @@ impl Parts {
             clock: self.clock,
             metrics: self.metrics.clone(),
             lifecycle: self.lifecycle.clone(),
+            addresses: Addresses::new(&config.limits),
+            conversation_rates: ConversationRates::new(&config.limits),
+            trusted_proxies: config.listen.trusted_proxies.clone(),
             connected: AtomicU32::new(0),
         })
     }

@@ -13,7 +13,7 @@ use crate::journal::Head;
 use crate::wire::{Close, ServerFrame, role_name};
 
 use super::audience::Audience;
-use super::{CommandError, Conversations, Shared, Signal, Socket, SocketId, bar};
+use super::{CommandError, Conversations, Rates, Shared, Signal, Socket, SocketId, bar};
 
 /// Entries read from the journal at once.
 pub(super) const PAGE: usize = 512;
@@ -27,6 +27,7 @@ pub struct Live {
     connected: AtomicBool,
     /// When a widget of this node last sent a frame, in milliseconds since the epoch.
     heard: AtomicI64,
+    rates: Arc<Rates>,
     state: Mutex<Option<State>>,
 }
 
@@ -49,9 +50,9 @@ impl State {
 }
 
 impl Live {
-    pub(super) fn unloaded(conversations: Conversations, id: ConversationId) -> Self {
+    pub(super) fn unloaded(conversations: Conversations, id: ConversationId, rates: Arc<Rates>) -> Self {
         let (connected, heard) = (AtomicBool::new(false), AtomicI64::new(0));
-        Self { id, conversations, connected, heard, state: Mutex::new(None) }
+        Self { id, conversations, connected, heard, rates, state: Mutex::new(None) }
     }
 
     pub(super) const fn shared(&self) -> &Arc<Shared> {
@@ -62,6 +63,12 @@ impl Live {
     #[must_use]
     pub const fn id(&self) -> ConversationId {
         self.id
+    }
+
+    /// What is left of the rates of its widgets.
+    #[must_use]
+    pub fn rates(&self) -> &Rates {
+        &self.rates
     }
 
     /// Locks the conversation, loading it where need be; none where there is no such conversation.

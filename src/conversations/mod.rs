@@ -13,6 +13,7 @@ mod idle;
 mod in_force;
 mod live;
 mod presence;
+mod rates;
 mod reading;
 mod resume_token;
 mod set_context;
@@ -41,11 +42,13 @@ use crate::metrics::Metrics;
 
 use in_force::InForce;
 use presence::LastSeen;
+use rates::Left;
 
 pub use expiry::Expiry;
 pub use idempotency::IdempotencyKey;
 pub use idle::Idle;
 pub use live::{Live, Locked};
+pub use rates::{Counted, Rates};
 pub use resume_token::ResumeTokens;
 pub use socket::{ConnectionState, Outgoing, Socket, SocketId};
 pub use visit::{Claim, NotVisited, Visit, Visited};
@@ -113,9 +116,17 @@ struct Shared {
     in_force: InForce,
     idle_after: IdleAfter,
     last_seen: LastSeen,
-    live: Mutex<HashMap<ConversationId, Weak<Live>>>,
+    live: Mutex<HashMap<ConversationId, Held>>,
+    left: Left,
     recent: moka::future::Cache<ConversationId, Arc<Live>>,
     signals: broadcast::Sender<Signal>,
+}
+
+/// A conversation that somebody holds, or did just now; its rates outlive it.
+#[derive(Debug)]
+struct Held {
+    live: Weak<Live>,
+    rates: Arc<Rates>,
 }
 
 impl Conversations {
@@ -150,6 +161,7 @@ impl Conversations {
                 idle_after,
                 last_seen,
                 live,
+                left: Left::new(),
                 recent,
                 signals,
             }),
@@ -222,11 +234,14 @@ impl Conversations {
     #[must_use]
     pub fn get(&self, id: ConversationId) -> Arc<Live> {
         let mut map = self.live();
-        if let Some(live) = map.get(&id).and_then(Weak::upgrade) {
+        let held = map.get(&id);
+        if let Some(live) = held.and_then(|held| held.live.upgrade()) {
             return live;
         }
-        let live = Arc::new(Live::unloaded(self.clone(), id));
-        map.insert(id, Arc::downgrade(&live));
+        // One that is just being forgotten still stands there.
+        let rates = held.map_or_else(|| self.shared.left.take(id), |held| held.rates.clone());
+        let live = Arc::new(Live::unloaded(self.clone(), id, rates.clone()));
+        map.insert(id, Held { live: Arc::downgrade(&live), rates });
         live
     }
 
@@ -237,19 +252,21 @@ impl Conversations {
     }
 
     fn loaded(&self, id: ConversationId) -> Option<Arc<Live>> {
-        self.live().get(&id).and_then(Weak::upgrade)
+        self.live().get(&id).and_then(|held| held.live.upgrade())
     }
 
-    /// Forgets a conversation that nobody holds any more.
+    /// Forgets a conversation that nobody holds any more, but for what is left of its rates.
     fn forget(&self, id: ConversationId) {
         let mut map = self.live();
-        if map.get(&id).is_some_and(|weak| weak.strong_count() == 0) {
-            map.remove(&id);
+        if map.get(&id).is_some_and(|held| held.live.strong_count() == 0)
+            && let Some(Held { rates, .. }) = map.remove(&id)
+        {
+            self.shared.left.keep(id, rates, self.shared.clock.elapsed());
         }
     }
 
     /// Locked for a lookup or an insertion only, never across an await: a panic can't leave it half-changed.
-    fn live(&self) -> std::sync::MutexGuard<'_, HashMap<ConversationId, Weak<Live>>> {
+    fn live(&self) -> std::sync::MutexGuard<'_, HashMap<ConversationId, Held>> {
         self.shared.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

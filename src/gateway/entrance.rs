@@ -1,7 +1,9 @@
-//! Who is let in: draining, room, tenant and widget, `Origin`, in this order.
+//! Who is let in: draining, the address's rate and room, the node's room, tenant and widget, `Origin`, in this order.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, ORIGIN, RETRY_AFTER, UPGRADE};
@@ -9,16 +11,23 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
 
 use crate::config::{Tenant, Widget};
+use crate::domain::address_block::AddressBlock;
+use crate::domain::forwarded::{ForwardedHeaders, client_address};
 use crate::domain::id::{TenantId, WidgetId};
 
 use super::Gateway;
+use super::addresses::NotNow;
 
-/// Where a widget connects: its tenant, its settings, and the page it is on.
+/// How long to wait where nobody can say when there is room again.
+const ROOM_RETRY: Duration = Duration::from_secs(5);
+
+/// Where a widget connects: its tenant, its settings, the page it is on, and from where.
 #[derive(Debug, Clone)]
 pub(super) struct Entrance {
     pub(super) tenant: Arc<Tenant>,
     pub(super) widget_id: WidgetId,
     pub(super) origin: Option<String>,
+    pub(super) address: AddressBlock,
 }
 
 impl Entrance {
@@ -28,23 +37,36 @@ impl Entrance {
     }
 }
 
-/// A connection that counts towards `limits.connections` until it is dropped.
+/// A connection that counts towards `limits.connections_per_address` and `limits.connections` until it is dropped.
 #[derive(Debug)]
-pub(super) struct Permit(Arc<Gateway>);
+pub(super) struct Permit {
+    gateway: Arc<Gateway>,
+    address: AddressBlock,
+}
 
 impl Permit {
-    fn take(gateway: &Arc<Gateway>) -> Option<Self> {
+    /// The address is judged before the node: one that asks too often is not told how full the node is.
+    fn take(gateway: &Arc<Gateway>, address: AddressBlock) -> Result<Self, Refused> {
+        gateway.addresses.connect(address, gateway.clock.elapsed()).map_err(|not_now| match not_now {
+            NotNow::TooManyAttempts { wait } => Refused::TooManyAttempts { wait },
+            NotNow::TooManyConnections => Refused::TooManyConnectionsOfAddress,
+        })?;
         let max = gateway.limits.connections;
         let taken = gateway.connected.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| {
             (max == 0 || now < max).then_some(now + 1)
         });
-        taken.is_ok().then(|| Self(gateway.clone()))
+        if taken.is_err() {
+            gateway.addresses.disconnect(address);
+            return Err(Refused::TooManyConnections);
+        }
+        Ok(Self { gateway: gateway.clone(), address })
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.connected.fetch_sub(1, Ordering::Relaxed);
+        self.gateway.connected.fetch_sub(1, Ordering::Relaxed);
+        self.gateway.addresses.disconnect(self.address);
     }
 }
 
@@ -52,6 +74,8 @@ impl Drop for Permit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refused {
     Draining,
+    TooManyAttempts { wait: Duration },
+    TooManyConnectionsOfAddress,
     TooManyConnections,
     UnknownWidget,
     OriginNotAllowed,
@@ -63,6 +87,7 @@ pub(super) enum Refused {
 pub(super) fn enter(
     gateway: &Arc<Gateway>,
     request: &Request<Incoming>,
+    client: IpAddr,
 ) -> Result<(Entrance, Permit), Refused> {
     let Some(names) = request.uri().path().strip_prefix("/chat/") else {
         return Err(Refused::NotFound);
@@ -70,13 +95,30 @@ pub(super) fn enter(
     if gateway.lifecycle.is_draining() {
         return Err(Refused::Draining);
     }
-    let permit = Permit::take(gateway).ok_or(Refused::TooManyConnections)?;
+    let address = AddressBlock::of(client);
+    let permit = Permit::take(gateway, address)?;
     let (tenant, widget_id) = find(gateway, names).ok_or(Refused::UnknownWidget)?;
     let origin = origin(request, &tenant.widgets[&widget_id])?;
     if request.method() != Method::GET || !request.headers().contains_key(UPGRADE) {
         return Err(Refused::NotAnUpgrade);
     }
-    Ok((Entrance { tenant, widget_id, origin }, permit))
+    Ok((Entrance { tenant, widget_id, origin, address }, permit))
+}
+
+/// Whose connection it is: the peer's, or behind trusted proxies the one that they name.
+pub(super) fn client(gateway: &Gateway, request: &Request<Incoming>, peer: IpAddr) -> IpAddr {
+    let trusted = &gateway.trusted_proxies;
+    if trusted.is_empty() {
+        return peer.to_canonical();
+    }
+    // A line that is no text names nobody, and counts as the proxy's that let it through.
+    let lines = |name: &str| {
+        let lines = request.headers().get_all(name).iter();
+        lines.map(|line| line.to_str().unwrap_or_default()).collect()
+    };
+    let headers =
+        ForwardedHeaders { x_forwarded_for: lines("x-forwarded-for"), forwarded: lines("forwarded") };
+    client_address(peer, &headers, trusted)
 }
 
 fn find(gateway: &Gateway, names: &str) -> Option<(Arc<Tenant>, WidgetId)> {
@@ -115,6 +157,8 @@ impl Refused {
     pub(super) const fn code(self) -> &'static str {
         match self {
             Self::Draining => "draining",
+            Self::TooManyAttempts { .. } => "too_many_attempts",
+            Self::TooManyConnectionsOfAddress => "too_many_connections_of_address",
             Self::TooManyConnections => "too_many_connections",
             Self::UnknownWidget => "unknown_widget",
             Self::OriginNotAllowed => "origin_not_allowed",
@@ -126,7 +170,9 @@ impl Refused {
     const fn status(self) -> StatusCode {
         match self {
             Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
-            Self::TooManyConnections => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyAttempts { .. } | Self::TooManyConnectionsOfAddress | Self::TooManyConnections => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::UnknownWidget | Self::NotFound => StatusCode::NOT_FOUND,
             Self::OriginNotAllowed => StatusCode::FORBIDDEN,
             Self::NotAnUpgrade => StatusCode::UPGRADE_REQUIRED,
@@ -136,6 +182,12 @@ impl Refused {
     const fn detail(self) -> &'static str {
         match self {
             Self::Draining => "This node is about to stop; connect again, another one answers.",
+            Self::TooManyAttempts { .. } => {
+                "Your address connects more often than it may; connect again after the time in Retry-After."
+            }
+            Self::TooManyConnectionsOfAddress => {
+                "Your address holds as many connections as it may; close one, or connect again later."
+            }
             Self::TooManyConnections => "This node holds as many connections as it may; connect again later.",
             Self::UnknownWidget => "There is no such tenant or widget; the path is /chat/{tenant}/{widget}.",
             Self::OriginNotAllowed => {
@@ -143,6 +195,14 @@ impl Refused {
             }
             Self::NotAnUpgrade => "Only a WebSocket handshake (RFC 6455, version 13) is answered here.",
             Self::NotFound => "There is nothing here; widgets connect at /chat/{tenant}/{widget}.",
+        }
+    }
+
+    const fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::TooManyAttempts { wait } => Some(wait),
+            Self::Draining | Self::TooManyConnectionsOfAddress | Self::TooManyConnections => Some(ROOM_RETRY),
+            Self::UnknownWidget | Self::OriginNotAllowed | Self::NotAnUpgrade | Self::NotFound => None,
         }
     }
 
@@ -164,15 +224,14 @@ impl Refused {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         // What follows a refused handshake on this connection may be frames: it is not read as a request.
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        match self {
-            Self::Draining | Self::TooManyConnections => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
-            }
-            Self::NotAnUpgrade => {
-                headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-                headers.insert("sec-websocket-version", HeaderValue::from_static("13"));
-            }
-            Self::UnknownWidget | Self::OriginNotAllowed | Self::NotFound => {}
+        if let Some(wait) = self.retry_after() {
+            // In whole seconds (RFC 9110 §10.2.3), rounded up: who comes at that time is let in.
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self == Self::NotAnUpgrade {
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert("sec-websocket-version", HeaderValue::from_static("13"));
         }
         response
     }

@@ -24,15 +24,18 @@ impl Session {
         loop {
             // Nothing has to be replayed to a socket that is in no conversation yet.
             let Next::Frame(frame) = connection.next().await? else { continue };
-            let tried = match ClientFrame::parse(&frame) {
-                Ok(ClientFrame::Start(start)) => self.start(connection, start).await?,
-                Ok(ClientFrame::Resume(resume)) => self.resume(connection, resume).await?,
-                Ok(other) => {
+            let frame = ClientFrame::parse(&frame);
+            let counted = self.count_first_frame(&frame);
+            let tried = match (frame, counted) {
+                (Err(FrameFault::NotAnObject), _) => return Err(End::Close(Close::NotAnObject)),
+                (_, Err(refused)) => Tried::Refused(refused),
+                (Ok(ClientFrame::Start(start)), Ok(())) => self.start(connection, start).await?,
+                (Ok(ClientFrame::Resume(resume)), Ok(())) => self.resume(connection, resume).await?,
+                (Ok(other), Ok(())) => {
                     let message = format!("{} came before start or resume", other.kind());
                     Tried::Again(Refused::violation(ErrorCode::OutOfOrder, message, other.about()))
                 }
-                Err(FrameFault::NotAnObject) => return Err(End::Close(Close::NotAnObject)),
-                Err(fault) => Tried::Again(Refused::fault(fault)),
+                (Err(fault), Ok(())) => Tried::Again(Refused::fault(fault)),
             };
             match tried {
                 Tried::Joined(member) => return Ok(member),

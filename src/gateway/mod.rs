@@ -1,10 +1,12 @@
 //! The widgets' side: one connection's story from the socket to the close frame.
 
+mod addresses;
 mod authenticate;
 mod connection;
 mod entrance;
 mod first_frame;
 mod member;
+mod rates;
 mod refused;
 mod replay;
 mod resume;
@@ -22,6 +24,7 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use hyper::service::service_fn;
+use ipnet::IpNet;
 use tokio::net::TcpListener;
 
 use crate::clock::Clock;
@@ -34,6 +37,9 @@ use crate::key_source::KeySource;
 use crate::lifecycle::Lifecycle;
 use crate::listener;
 use crate::metrics::Metrics;
+
+pub use addresses::Addresses;
+pub use rates::ConversationRates;
 
 /// What every session needs, shared by all.
 #[derive(Debug)]
@@ -58,6 +64,12 @@ pub struct Gateway {
     pub metrics: Arc<Metrics>,
     /// The drain and the stop.
     pub lifecycle: Lifecycle,
+    /// The addresses that connect, for the limits per address.
+    pub addresses: Addresses,
+    /// The rates of each conversation.
+    pub conversation_rates: ConversationRates,
+    /// Proxies that are believed as to whose connection it is.
+    pub trusted_proxies: Vec<IpNet>,
     /// Upgraded connections, for `limits.connections`.
     pub connected: AtomicU32,
 }

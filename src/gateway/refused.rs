@@ -7,6 +7,8 @@ use crate::domain::conversation::InvalidTransition;
 use crate::domain::token::Refusal;
 use crate::wire::{Close, ErrorCode, ErrorFrame, FrameFault};
 
+use super::rates::Reached;
+
 /// How long to wait before asking a journal again that did not answer.
 pub(super) const STORAGE_RETRY: Duration = Duration::from_secs(1);
 
@@ -15,6 +17,8 @@ pub(super) const STORAGE_RETRY: Duration = Duration::from_secs(1);
 pub(super) struct Refused {
     error: Box<ErrorFrame>,
     violation: bool,
+    /// The limit, where it was reached.
+    reached: Option<Reached>,
 }
 
 impl Refused {
@@ -28,10 +32,15 @@ impl Refused {
         self.violation
     }
 
+    /// The limit for whose sake it was refused.
+    pub(super) const fn reached(&self) -> Option<Reached> {
+        self.reached
+    }
+
     /// A refusal that says nothing against the widget's programming.
     pub(super) fn protocol(code: ErrorCode, message: String, about: &str) -> Self {
         let error = ErrorFrame::protocol(code, message).answering(about, correlation_id());
-        Self { error: Box::new(error), violation: false }
+        Self { error: Box::new(error), violation: false, reached: None }
     }
 
     /// A violation of the protocol, of which a connection survives nine.
@@ -46,7 +55,15 @@ impl Refused {
 
     pub(super) fn token(refusal: &Refusal, about: &str) -> Self {
         let error = ErrorFrame::refusal(refusal).answering(about, correlation_id());
-        Self { error: Box::new(error), violation: false }
+        Self { error: Box::new(error), violation: false, reached: None }
+    }
+
+    /// It came more often than a limit allows.
+    pub(super) fn rate_limited(reached: Reached, about: &str) -> Self {
+        let message = format!("{} has used up its {}", reached.whose, reached.limit);
+        let mut refused = Self::protocol(ErrorCode::RateLimited, message, about);
+        refused.error.retry_after_ms = u64::try_from(reached.wait.as_millis()).ok();
+        Self { reached: Some(reached), ..refused }
     }
 
     /// A token is needed, and none came that the conversation takes.

@@ -53,6 +53,11 @@ impl Session {
         if let Err(not_visited) = self.visit(live, asked).knock().await {
             return Ok(refuse(&not_visited, asked.about));
         }
+        if self.reads(token)
+            && let Err(refused) = self.count_authentication(live, asked.about)
+        {
+            return Ok(Tried::Refused(refused));
+        }
         let credential = judge(&self.gateway, &self.entrance, token).await;
         match self.enter(live, asked, credential).await {
             Ok(visited) => self.show(connection, visited, asked.after).await,

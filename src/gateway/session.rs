@@ -9,6 +9,7 @@ use hyper::upgrade::Upgraded;
 
 use crate::config::AuthenticationMode;
 use crate::conversations::Socket;
+use crate::domain::rate::WithinMinute;
 use crate::wire::{ClientFrame, Close, FrameFault, ServerFrame};
 
 use super::authenticate::judge;
@@ -33,6 +34,7 @@ pub(super) struct Session {
     /// Where it has joined one.
     pub(super) member: Option<Member>,
     violations: u8,
+    pub(super) refusals_for_rate: WithinMinute,
 }
 
 /// Serves a connection until its end. A panic ends this session alone, and is counted.
@@ -59,8 +61,9 @@ async fn live_through(mut session: Session, upgraded: Upgraded) -> u16 {
 }
 
 impl Session {
-    pub(super) const fn new(gateway: Arc<Gateway>, entrance: Entrance) -> Self {
-        Self { gateway, entrance, socket: None, member: None, violations: 0 }
+    pub(super) fn new(gateway: Arc<Gateway>, entrance: Entrance) -> Self {
+        let refusals_for_rate = WithinMinute::default();
+        Self { gateway, entrance, socket: None, member: None, violations: 0, refusals_for_rate }
     }
 
     async fn converse(&mut self, connection: &mut Connection) -> Result<Infallible, End> {
@@ -73,9 +76,16 @@ impl Session {
                     continue;
                 }
             };
+            let frame = ClientFrame::parse(&frame);
+            if matches!(frame, Err(FrameFault::NotAnObject)) {
+                return Err(End::Close(Close::NotAnObject));
+            }
+            if let Err(refused) = self.count_frame(&member.live, &frame) {
+                self.refuse(connection, refused).await?;
+                continue;
+            }
             let taken = member.live.take_frame().await;
-            let served = match (ClientFrame::parse(&frame), taken) {
-                (Err(FrameFault::NotAnObject), _) => return Err(End::Close(Close::NotAnObject)),
+            let served = match (frame, taken) {
                 (Err(fault), _) => Err(Refused::fault(fault)),
                 (Ok(ClientFrame::Ping), _) => {
                     connection.send(ServerFrame::Pong.to_json().into()).await?;
@@ -99,6 +109,11 @@ impl Session {
     /// What the widget asks of its customers.
     pub(super) fn mode(&self) -> AuthenticationMode {
         self.entrance.widget().authentication
+    }
+
+    /// Whether there is a token that this widget reads.
+    pub(super) fn reads(&self, token: Option<&str>) -> bool {
+        token.is_some() && self.mode() != AuthenticationMode::Off
     }
 
     /// Whether the widget takes and shows messages only while its customer is signed in.
@@ -127,6 +142,9 @@ impl Session {
             "a frame was refused"
         );
         connection.send(ServerFrame::Error(frame).to_json().into()).await?;
+        if let Some(close) = refused.reached().and_then(|reached| self.note_rate_limited(reached)) {
+            return Err(End::Close(close));
+        }
         if refused.is_violation() {
             self.violations += 1;
             if self.violations > VIOLATIONS_MAX {

@@ -40,13 +40,23 @@ impl Session {
                 Err(error) => return Ok(Tried::Refused(Refused::command(error, ABOUT))),
             }
         }
-        let customer = match judge(&self.gateway, &self.entrance, frame.token.as_deref()).await {
+        let token = frame.token.as_deref();
+        if self.reads(token)
+            && let Err(refused) = self.may_present_token(ABOUT)
+        {
+            return Ok(Tried::Refused(refused));
+        }
+        let customer = match judge(&self.gateway, &self.entrance, token).await {
             Credential::Valid(customer) => Some(customer),
             Credential::Absent if self.mode() == AuthenticationMode::Required => {
                 return Ok(Tried::Refused(Refused::authentication_required(ABOUT)));
             }
             Credential::Absent => None,
             Credential::Refused(refusal) => {
+                // What passes by itself, as an endpoint that doesn't answer, is no fault of the address.
+                if !refusal.temporary {
+                    self.count_refused_token();
+                }
                 let refused = Refused::token(&refusal, ABOUT);
                 if self.entrance.widget().invalid_token == InvalidToken::Refuse {
                     return Ok(Tried::Refused(refused));
@@ -71,6 +81,11 @@ impl Session {
         frame: &StartFrame<'_>,
     ) -> Result<Tried, End> {
         let asked = Asked { claim: Claim::IdempotencyKey, after: Some(Sequence::START), about: ABOUT };
+        if self.reads(frame.token.as_deref())
+            && let Err(refused) = self.count_authentication(live, ABOUT)
+        {
+            return Ok(Tried::Refused(refused));
+        }
         let credential = judge(&self.gateway, &self.entrance, frame.token.as_deref()).await;
         let mut entered = self.enter(live, asked, credential).await;
         if self.entrance.widget().invalid_token == InvalidToken::Anonymous
@@ -124,6 +139,9 @@ impl Session {
         key: Option<IdempotencyKey>,
         customer: Option<Box<VerifiedCustomer>>,
     ) -> Result<Tried, End> {
+        if let Err(refused) = self.count_start(ABOUT) {
+            return Ok(Tried::Refused(refused));
+        }
         let identity = customer.as_ref().map(|customer| customer.identity().clone());
         let queue = self.entrance.tenant.queues[0].clone();
         let locale = frame.locale.clone().map(Cow::into_owned);

@@ -1,6 +1,6 @@
 //! From an HTTP request to a WebSocket, or to a refusal that says why.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body
 use crate::wire::SUBPROTOCOL;
 
 use super::Gateway;
-use super::entrance::{Entrance, Permit, Refused, enter};
+use super::entrance::{Entrance, Permit, Refused, client, enter};
 use super::refused::correlation_id;
 use super::session::{Session, run};
 
@@ -22,30 +22,31 @@ const PATH_LOGGED_MAX: usize = 133;
 
 /// Answers one request of the public listener.
 pub(super) fn answer(gateway: &Arc<Gateway>, mut request: Request<Incoming>, peer: SocketAddr) -> Answer {
-    match enter(gateway, &request) {
-        Ok((entrance, permit)) => upgrade(gateway, &mut request, peer, entrance, permit),
-        Err(refused) => refuse(gateway, request.uri().path(), peer, refused),
+    let client = client(gateway, &request, peer.ip());
+    match enter(gateway, &request, client) {
+        Ok((entrance, permit)) => upgrade(gateway, &mut request, client, entrance, permit),
+        Err(refused) => refuse(gateway, request.uri().path(), client, refused),
     }
 }
 
-fn refuse(gateway: &Gateway, path: &str, peer: SocketAddr, refused: Refused) -> Answer {
+fn refuse(gateway: &Gateway, path: &str, client: IpAddr, refused: Refused) -> Answer {
     gateway.metrics.connection_refused(refused.code());
     let correlation_id = correlation_id();
     // What is longer than any widget's path may be a token that strayed into the URL.
     let path = Some(path).filter(|path| path.len() <= PATH_LOGGED_MAX);
-    tracing::info!(%peer, path, code = refused.code(), correlation_id, "a connection was refused");
+    tracing::info!(%client, path, code = refused.code(), correlation_id, "a connection was refused");
     refused.response(&correlation_id)
 }
 
 fn upgrade(
     gateway: &Arc<Gateway>,
     request: &mut Request<Incoming>,
-    peer: SocketAddr,
+    client: IpAddr,
     entrance: Entrance,
     permit: Permit,
 ) -> Answer {
     let Ok(mut response) = create_response_with_body(request, String::new) else {
-        return refuse(gateway, request.uri().path(), peer, Refused::NotAnUpgrade);
+        return refuse(gateway, request.uri().path(), client, Refused::NotAnUpgrade);
     };
     if offers_subprotocol(request) {
         response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));

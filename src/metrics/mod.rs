@@ -105,6 +105,11 @@ impl Metrics {
         self.chat.connections_refused.with_label_values(&[reason]).inc();
     }
 
+    /// A frame was refused for the sake of this setting of `[limits]`.
+    pub fn rate_limited(&self, limit: &'static str) {
+        self.chat.rate_limited.with_label_values(&[limit]).inc();
+    }
+
     /// A token was judged: `reason` is a refusal's code, or empty for an accepted one.
     pub fn token_verified(&self, refused: Option<&'static str>) {
         let labels = refused.map_or(["accepted", ""], |reason| ["refused", reason]);

@@ -19,6 +19,7 @@ pub(super) struct Chat {
     pub(super) connections: IntGaugeVec,
     pub(super) connections_closed: IntCounterVec,
     pub(super) connections_refused: IntCounterVec,
+    pub(super) rate_limited: IntCounterVec,
     pub(super) conversations_open: IntGaugeVec,
     pub(super) authentication_transitions: IntCounterVec,
     pub(super) messages: IntCounterVec,
@@ -41,6 +42,11 @@ impl Chat {
                 "usher_connections_refused_total",
                 "Widget connections refused before the upgrade.",
                 &["reason"],
+            ),
+            rate_limited: register.counters(
+                "usher_rate_limited_total",
+                "Frames refused for the rate, by the setting of [limits] that was reached.",
+                &["limit"],
             ),
             conversations_open: register.gauges(
                 "usher_conversations_open",

@@ -5,13 +5,27 @@ use super::Metrics;
 use crate::domain::token::Reason;
 
 /// The close codes of the widget protocol, and those a WebSocket has of its own.
-const CLOSE_CODES: [u16; 20] = [
-    1000, 1001, 1002, 1003, 1005, 1006, 1007, 1009, 1011, 1012, 1013, 4000, 4001, 4002, 4004, 4005, 4500,
-    4502, 4503, 4504,
+const CLOSE_CODES: [u16; 21] = [
+    1000, 1001, 1002, 1003, 1005, 1006, 1007, 1009, 1011, 1012, 1013, 4000, 4001, 4002, 4003, 4004, 4005,
+    4500, 4502, 4503, 4504,
 ];
 /// Why a connection is refused before the upgrade.
-const REFUSED_CONNECTIONS: [&str; 5] =
-    ["draining", "too_many_connections", "unknown_widget", "origin_not_allowed", "not_an_upgrade"];
+const REFUSED_CONNECTIONS: [&str; 7] = [
+    "draining",
+    "too_many_attempts",
+    "too_many_connections_of_address",
+    "too_many_connections",
+    "unknown_widget",
+    "origin_not_allowed",
+    "not_an_upgrade",
+];
+/// The settings of `[limits]` for whose sake a frame is refused.
+const RATE_LIMITS: [&str; 4] = [
+    "frames_per_minute",
+    "messages_per_minute",
+    "authentications_per_minute",
+    "starts_per_address_per_minute",
+];
 /// What changes an authentication: to which state, and why.
 const TRANSITIONS: [(bool, &str); 7] = [
     (true, "token_presented"),
@@ -38,6 +52,9 @@ impl Metrics {
         }
         for reason in REFUSED_CONNECTIONS {
             self.chat.connections_refused.with_label_values(&[reason]).reset();
+        }
+        for limit in RATE_LIMITS {
+            self.chat.rate_limited.with_label_values(&[limit]).reset();
         }
         for (authenticated, reason) in TRANSITIONS {
             let to = super::authentication_label(authenticated);

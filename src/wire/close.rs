@@ -32,6 +32,11 @@ pub enum Close {
     NoPong,
     /// The outgoing queue was full.
     SlowConsumer,
+    /// Ten refusals for the rate within a minute.
+    RateLimited {
+        /// How long until there is more.
+        retry_after: Duration,
+    },
     /// The conversation was signed in elsewhere, or an operator asked: resume anew, with a token.
     Reconnect,
     /// The first frame was refused for a passing reason.
@@ -65,6 +70,7 @@ impl Close {
             Self::FirstFrameTimeout => 4000,
             Self::NoPong => 4001,
             Self::SlowConsumer => 4002,
+            Self::RateLimited { .. } => 4003,
             Self::Reconnect => 4004,
             Self::TryAgain { .. } => 4005,
             Self::TokenRefused => 4500,
@@ -89,6 +95,7 @@ impl Close {
             Self::FirstFrameTimeout => "first_frame_timeout",
             Self::NoPong => "no_pong",
             Self::SlowConsumer => "slow_consumer",
+            Self::RateLimited { .. } => "rate_limited",
             Self::Reconnect => "reconnect",
             Self::TryAgain { .. } => "try_again",
             Self::TokenRefused => "token_refused",
@@ -102,7 +109,9 @@ impl Close {
     #[must_use]
     pub fn reason(self) -> Cow<'static, str> {
         match self {
-            Self::StorageUnavailable { retry_after } | Self::TryAgain { retry_after: Some(retry_after) } => {
+            Self::StorageUnavailable { retry_after }
+            | Self::RateLimited { retry_after }
+            | Self::TryAgain { retry_after: Some(retry_after) } => {
                 format!("{};retry_after_ms={}", self.slug(), retry_after.as_millis()).into()
             }
             _ => self.slug().into(),

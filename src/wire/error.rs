@@ -30,6 +30,8 @@ pub enum ErrorCode {
     MessageTooLong,
     /// The same `id` with another text.
     IdConflict,
+    /// More often than a limit allows.
+    RateLimited,
     /// Not known to be stored.
     StorageUnavailable,
     /// A fault of the gateway.
@@ -51,6 +53,7 @@ impl ErrorCode {
             Self::ConversationEnded => "conversation_ended",
             Self::MessageTooLong => "message_too_long",
             Self::IdConflict => "id_conflict",
+            Self::RateLimited => "rate_limited",
             Self::StorageUnavailable => "storage_unavailable",
             Self::Internal => "internal",
         }
@@ -59,7 +62,7 @@ impl ErrorCode {
     /// Whether the very same frame may succeed later.
     #[must_use]
     pub const fn is_temporary(self) -> bool {
-        matches!(self, Self::StorageUnavailable | Self::Internal)
+        matches!(self, Self::RateLimited | Self::StorageUnavailable | Self::Internal)
     }
 
     /// What to do about it, unless the case at hand knows better.
@@ -79,6 +82,9 @@ impl ErrorCode {
             Self::UnknownConversation | Self::ConversationEnded => "Begin a new conversation with start.",
             Self::MessageTooLong => "Shorten the text, or send it as several messages.",
             Self::IdConflict => "Give every message an id of its own.",
+            Self::RateLimited => {
+                "Send it again after the wait, and less often; ten such refusals within a minute close the connection."
+            }
             Self::StorageUnavailable => "Send it again with the same id after the wait; that is safe.",
             Self::Internal => "Try again; if it stays, give the operator the correlation_id.",
         }

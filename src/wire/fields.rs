@@ -36,6 +36,16 @@ pub enum FrameFault {
 }
 
 impl FrameFault {
+    /// What an answer to it is about: the message's `id`, else the frame's `type`.
+    #[must_use]
+    pub fn about(&self) -> &str {
+        match self {
+            Self::NotAnObject => "",
+            Self::Bad { about, .. } => about,
+            Self::Unsupported { kind } => kind,
+        }
+    }
+
     /// The code, the message and what it is about.
     #[must_use]
     pub fn into_parts(self) -> (ErrorCode, String, String) {

@@ -27,6 +27,8 @@ mod key_source;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod message;
 #[cfg(test)]
 mod mint;

@@ -50,6 +50,7 @@ pub(crate) struct Setup {
     folder: TempDir,
     limits: String,
     conversations: String,
+    listen: String,
     tenants: Vec<(&'static str, String)>,
     variables: Vec<(&'static str, String)>,
 }
@@ -66,6 +67,7 @@ impl Setup {
             folder: tempfile::tempdir().unwrap(),
             limits: limits.concat(),
             conversations: String::new(),
+            listen: String::new(),
             tenants: Vec::new(),
             variables: Vec::new(),
         }
@@ -93,6 +95,12 @@ impl Setup {
     /// With this line in `[conversations]`.
     pub(crate) fn conversations(mut self, line: &str) -> Self {
         self.conversations = format!("[conversations]\n{line}\n");
+        self
+    }
+
+    /// With this line in `[listen]`.
+    pub(crate) fn listen(mut self, line: &str) -> Self {
+        self.listen = format!("{line}\n");
         self
     }
 
@@ -139,7 +147,7 @@ impl Setup {
 public = "127.0.0.1:0"
 consumer = "127.0.0.1:0"
 ops = "127.0.0.1:0"
-[journal]
+{listen}[journal]
 path = "data/usher.db"
 [keys]
 allow_http_hosts = ["127.0.0.1"]
@@ -148,6 +156,7 @@ allow_networks = ["127.0.0.0/8"]
 {limits}{conversations}{clients}"#,
             limits = self.limits,
             conversations = self.conversations,
+            listen = self.listen,
         )
     }
 

@@ -2,7 +2,7 @@
 
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::handshake::client::Response;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -80,11 +80,23 @@ impl Widget {
         path: &str,
         headers: &[(&'static str, &str)],
     ) -> Result<(Self, Response), Error> {
+        Self::dial_from("127.0.0.1", usher, path, headers).await
+    }
+
+    /// The same from another address of this machine.
+    pub(crate) async fn dial_from(
+        address: &str,
+        usher: &Usher,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<(Self, Response), Error> {
         let mut request = format!("ws://{}/chat/{path}", usher.at().public).into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().append(*name, value.parse().unwrap());
         }
-        let stream = TcpStream::connect(usher.at().public).await?;
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(format!("{address}:0").parse().unwrap())?;
+        let stream = socket.connect(usher.at().public).await?;
         let (stream, response) = soon("the handshake", client_async(request, stream)).await?;
         Ok((Self { stream, hears_expiring: false }, response))
     }
