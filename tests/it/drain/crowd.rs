@@ -46,19 +46,9 @@ enum Frame {
 pub(super) async fn gather(usher: &Usher, count: usize) -> Vec<Member> {
     let address = usher.at().public;
     let joined = iter(0..count).map(|number| async move {
-        let mut stream = BufReader::new(TcpStream::connect(address).await.unwrap());
-        let origin = format!("Origin: {ORIGIN}\r\n");
-        stream.write_all(&handshake("/chat/contoso/web", &origin)).await.unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await.unwrap());
-        }
-        assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
-        let mut member = Member { stream, conversation: String::new(), talks: number % TALKS_EVERY == 0 };
-        member.send(&json!({ "type": "start" })).await;
-        let Frame::Text(started) = member.frame().await else { panic!("a start is not answered by a close") };
-        member.conversation = started["conversation"].as_str().unwrap().to_owned();
-        member
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (member, _) = Member::open(stream, &json!({ "type": "start" })).await;
+        Member { talks: number % TALKS_EVERY == 0, ..member }
     });
     soon("everybody's start", joined.buffer_unordered(DIALS_AT_ONCE).collect()).await
 }
@@ -69,6 +59,33 @@ pub(super) async fn live_through(members: Vec<Member>) -> Vec<Told> {
 }
 
 impl Member {
+    /// A widget on this connection, and what answers its first frame.
+    pub(super) async fn open(stream: TcpStream, first: &Value) -> (Self, Value) {
+        let mut stream = BufReader::new(stream);
+        let origin = format!("Origin: {ORIGIN}\r\n");
+        stream.write_all(&handshake("/chat/contoso/web", &origin)).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
+        let mut member = Self { stream, conversation: String::new(), talks: false };
+        member.send(first).await;
+        let answer = member.text().await;
+        member.conversation = answer["conversation"].as_str().unwrap().to_owned();
+        (member, answer)
+    }
+
+    /// The next frame, which is no close.
+    pub(super) async fn text(&mut self) -> Value {
+        match self.frame().await {
+            Frame::Text(frame) => frame,
+            Frame::Close(code, reason) => {
+                panic!("the close {code} ({reason}) came where a frame should have")
+            }
+        }
+    }
+
     async fn live_through(mut self) -> Told {
         let (mut reconnect_after_ms, mut accepted) = (None, Vec::new());
         let close = loop {
@@ -101,9 +118,12 @@ impl Member {
     /// Sends a frame masked with zeros (RFC 6455 §5.3). The gateway may have left.
     async fn send(&mut self, frame: &Value) {
         let text = frame.to_string();
-        let length = u8::try_from(text.len()).unwrap();
-        assert!(length < 126, "a longer frame has another head");
-        let bytes = [&[0x81, 0x80 | length, 0, 0, 0, 0], text.as_bytes()].concat();
+        let mut bytes = match text.len() {
+            length @ 0..126 => vec![0x81, 0x80 | u8::try_from(length).unwrap()],
+            length => [&[0x81, 0x80 | 126][..], &u16::try_from(length).unwrap().to_be_bytes()].concat(),
+        };
+        bytes.extend([0; 4]);
+        bytes.extend(text.as_bytes());
         let _ = self.stream.write_all(&bytes).await;
     }
 
