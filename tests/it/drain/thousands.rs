@@ -12,7 +12,7 @@ use crate::support::consumer::Consumer;
 use crate::support::raw::{exchange, handshake};
 use crate::support::setup::ROUTER;
 use crate::support::usher::Usher;
-use crate::support::{allow_descriptors, until};
+use crate::support::{allow_descriptors, soon, until};
 
 /// Widgets of the full node.
 const CROWD: usize = 5000;
@@ -116,6 +116,11 @@ async fn check_journal(usher: &mut Usher, told: &[Told]) {
     }
     let acknowledged = missing.len() - told.len();
     assert!(acknowledged > 100, "only {acknowledged} messages were acknowledged");
+    soon("everything that was acknowledged", see_all(usher, missing)).await;
+}
+
+/// Reads the stream from its beginning until each of these was seen at its place.
+async fn see_all(usher: &Usher, mut missing: HashMap<(String, u64), Option<String>>) {
     let mut stream = Consumer::new(usher, ROUTER).stream("").await;
     while !missing.is_empty() {
         let event = stream.next().await.expect("the stream goes on").event;
