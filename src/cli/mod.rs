@@ -2,6 +2,8 @@
 
 pub mod check;
 pub mod demo;
+#[cfg(debug_assertions)]
+mod echo;
 pub mod keys;
 mod online;
 pub mod schema;
@@ -82,6 +84,10 @@ enum Command {
     /// About the configuration's form.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Send back what comes, at `/echo`: for suites that test a WebSocket. Only development builds have it.
+    #[cfg(debug_assertions)]
+    #[command(hide = true)]
+    WebsocketEcho(echo::EchoArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -132,6 +138,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Token(TokenCommand::Mint(args)) => token::mint(args, &mut out, &mut io::stderr()),
         Command::Keys(KeysCommand::Inspect(args)) => keys::inspect(args, &mut out, &mut io::stderr()),
         Command::Config(ConfigCommand::Schema(args)) => schema::run(args, &mut out),
+        #[cfg(debug_assertions)]
+        Command::WebsocketEcho(args) => echo::run(args, &mut out),
     };
     match done.and_then(|exit| out.flush().map(|()| exit)) {
         Ok(exit) => exit,

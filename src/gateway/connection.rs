@@ -107,6 +107,8 @@ impl Connection {
                 return Ok(Next::Replay { after });
             }
             match self.step(true).await {
+                // Bytes of a frame that isn't whole are no sign of life.
+                Step::Received(Received::Part) => {}
                 Step::Received(received) => {
                     self.unanswered = 0;
                     match received {
@@ -114,7 +116,11 @@ impl Connection {
                             self.first_frame_by = None;
                             return Ok(Next::Frame(text));
                         }
-                        Received::Alive => {}
+                        Received::Ping | Received::Pong | Received::Part => {}
+                        Received::Binary(bytes) => {
+                            tracing::debug!(bytes = bytes.len(), "a binary frame came");
+                            return Err(End::Close(Close::BinaryFrame));
+                        }
                         Received::Closed(code) => return Err(End::Closed(code)),
                         Received::Gone => return Err(End::Gone),
                         Received::Fault(close) => return Err(End::Close(close)),
@@ -173,7 +179,7 @@ impl Connection {
 
     /// The timer is touched only when another instant is the nearest: not for every frame.
     fn set_alarm(&mut self) {
-        let nearest = [self.first_frame_by, self.leave_at, self.notice_at]
+        let nearest = [self.first_frame_by, self.leave_at, self.notice_at, self.websocket.message_by()]
             .into_iter()
             .flatten()
             .fold(self.ping_at, Instant::min);
@@ -190,6 +196,7 @@ impl Connection {
         if self.first_frame_by.is_some_and(|by| now >= by) {
             return Err(End::Close(Close::FirstFrameTimeout));
         }
+        self.websocket.message_due(now);
         self.announce_expiry().await?;
         if now >= self.ping_at {
             self.ping_at = now + jittered(self.gateway.limits.ping);
@@ -261,10 +268,13 @@ impl Connection {
     pub(super) async fn finish(self, end: End) -> u16 {
         match end {
             End::Close(close) => {
-                self.websocket.close(close).await;
+                self.websocket.close(Some(close)).await;
                 close.code()
             }
-            End::Closed(code) => code,
+            End::Closed(code) => {
+                self.websocket.close(None).await;
+                code
+            }
             End::Gone => 1006,
         }
     }

@@ -3,9 +3,14 @@
 mod addresses;
 mod authenticate;
 mod connection;
+#[cfg(debug_assertions)]
+pub mod echo;
 mod entrance;
 mod first_frame;
+mod framing;
+mod handshake;
 mod member;
+mod metered;
 mod rates;
 mod refused;
 mod replay;
@@ -35,7 +40,7 @@ use crate::journal::Journal;
 use crate::journal::projection::Projection;
 use crate::key_source::KeySource;
 use crate::lifecycle::Lifecycle;
-use crate::listener;
+use crate::listener::{self, Gate, HalfOpen};
 use crate::metrics::Metrics;
 
 pub use addresses::Addresses;
@@ -81,7 +86,10 @@ pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener) {
         let gateway = gateway.clone();
         service_fn(move |request| ready(Ok::<_, Infallible>(upgrade::answer(&gateway, request, peer))))
     };
-    listener::serve(listener, lifecycle, service).await;
+    // No address waits with more request heads than it may have connections.
+    let half_open = HalfOpen::new(gateway.limits.connections_per_address, gateway.trusted_proxies.clone());
+    let gate = Gate { half_open, metrics: gateway.metrics.clone() };
+    listener::serve_strangers(listener, lifecycle, gate, service).await;
 }
 
 /// The longest frame of a widget for a tenant, in bytes: room for the largest token and the fields beside it.

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 use hyper::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use hyper::{Request, Response};
-use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
 use crate::wire::SUBPROTOCOL;
 
 use super::Gateway;
 use super::entrance::{Entrance, Permit, Refused, client, enter};
+use super::handshake::accept;
 use super::refused::correlation_id;
 use super::session::{Session, run};
 
@@ -45,7 +45,7 @@ fn upgrade(
     entrance: Entrance,
     permit: Permit,
 ) -> Answer {
-    let Ok(mut response) = create_response_with_body(request, String::new) else {
+    let Some(mut response) = accept(request) else {
         return refuse(gateway, request.uri().path(), client, Refused::NotAnUpgrade);
     };
     if offers_subprotocol(request) {

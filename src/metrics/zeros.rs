@@ -10,7 +10,8 @@ const CLOSE_CODES: [u16; 21] = [
     4500, 4502, 4503, 4504,
 ];
 /// Why a connection is refused before the upgrade.
-const REFUSED_CONNECTIONS: [&str; 7] = [
+const REFUSED_CONNECTIONS: [&str; 8] = [
+    "half_open",
     "draining",
     "too_many_attempts",
     "too_many_connections_of_address",

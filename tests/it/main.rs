@@ -13,11 +13,15 @@ mod config;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod deploy;
+#[cfg(test)]
 mod downgrade;
 #[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod idle;
 #[cfg(test)]
@@ -36,6 +40,8 @@ mod mint;
 mod opening;
 #[cfg(test)]
 mod operations;
+#[cfg(test)]
+mod prometheus;
 #[cfg(test)]
 mod read;
 #[cfg(test)]

@@ -40,7 +40,13 @@ type Log = Arc<Mutex<String>>;
 impl Usher {
     /// Starts it and waits until it is ready.
     pub(crate) async fn start(setup: Setup) -> Self {
-        let process = Process::start(&setup, Log::default()).await;
+        let command = serve(&setup);
+        Self::start_by(setup, command).await
+    }
+
+    /// The same by this command, which has the configuration that was written.
+    pub(crate) async fn start_by(setup: Setup, command: Command) -> Self {
+        let process = Process::start(command, Log::default()).await;
         let usher = Self { setup, process };
         usher.ready().await;
         usher
@@ -121,7 +127,7 @@ impl Usher {
     /// Starts it anew on the same configuration and journal; returns once it listens, before it is ready.
     pub(crate) async fn start_again(&mut self) {
         let log = self.process.log.clone();
-        self.process = Process::start(&self.setup, log).await;
+        self.process = Process::start(serve(&self.setup), log).await;
     }
 
     /// Kills it and starts it anew.
@@ -160,6 +166,12 @@ impl Usher {
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
+    /// How many files and sockets it has open.
+    pub(crate) fn open_descriptors(&self) -> usize {
+        let path = format!("/proc/{}/fd", self.process.pid().as_raw_nonzero());
+        std::fs::read_dir(path).unwrap().count()
+    }
+
     /// All that was logged so far.
     pub(crate) fn log(&self) -> String {
         self.process.log.lock().unwrap().clone()
@@ -167,8 +179,9 @@ impl Usher {
 }
 
 impl Process {
-    async fn start(setup: &Setup, log: Log) -> Self {
-        let mut child = serve(setup).kill_on_drop(true).spawn().unwrap();
+    async fn start(mut command: Command, log: Log) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.kill_on_drop(true).spawn().unwrap();
         let mut readers = JoinSet::new();
         readers.spawn(keep(child.stderr.take().unwrap(), log.clone()));
         let mut lines = BufReader::new(child.stdout.take().unwrap());

@@ -1,8 +1,12 @@
 //! A TCP listener and HTTP/1.1 on it, bounded from the first byte: every listener of usher is served by this.
 
+mod half_open;
+
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
@@ -13,6 +17,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::lifecycle::Lifecycle;
+use crate::metrics::Metrics;
+
+pub use half_open::HalfOpen;
+use half_open::Waiting;
 
 /// A request head that isn't whole by then closes its connection; so does a silent one between two requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,8 +34,36 @@ const LAST_ANSWER: Duration = Duration::from_secs(2);
 /// After a failed accept (no descriptors left, for one) the listener rests for so long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// What bounds the strangers of a listener before they have said anything.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    /// The connections that haven't sent a whole request head.
+    pub half_open: Arc<HalfOpen>,
+    /// Where those are counted that were dropped.
+    pub metrics: Arc<Metrics>,
+}
+
 /// Serves a listener until the process stops. `service` is asked for one service a connection.
 pub async fn serve<F, S, B>(listener: TcpListener, lifecycle: Lifecycle, service: F)
+where
+    F: Fn(SocketAddr) -> S,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Send + 'static,
+    B: Body<Data: Send, Error: std::error::Error + Send + Sync> + Send + 'static,
+{
+    accept_all(listener, lifecycle, None, service).await;
+}
+
+/// The same where strangers connect: one that comes while too many have sent no whole request head is dropped at once.
+pub async fn serve_strangers<F, S, B>(listener: TcpListener, lifecycle: Lifecycle, gate: Gate, service: F)
+where
+    F: Fn(SocketAddr) -> S,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Send + 'static,
+    B: Body<Data: Send, Error: std::error::Error + Send + Sync> + Send + 'static,
+{
+    accept_all(listener, lifecycle, Some(gate), service).await;
+}
+
+async fn accept_all<F, S, B>(listener: TcpListener, lifecycle: Lifecycle, gate: Option<Gate>, service: F)
 where
     F: Fn(SocketAddr) -> S,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Send + 'static,
@@ -40,13 +76,46 @@ where
         };
         match accepted {
             Ok((stream, peer)) => {
-                lifecycle.spawn(serve_connection(stream, lifecycle.clone(), service(peer)));
+                let waiting = gate.as_ref().map(|gate| gate.admit(peer));
+                if matches!(waiting, Some(None)) {
+                    continue;
+                }
+                let service = Heard { service: service(peer), waiting: Cell::new(waiting.flatten()) };
+                lifecycle.spawn(serve_connection(stream, lifecycle.clone(), service));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
+    }
+}
+
+impl Gate {
+    fn admit(&self, peer: SocketAddr) -> Option<Waiting> {
+        let waiting = self.half_open.admit(peer.ip());
+        if waiting.is_none() {
+            self.metrics.connection_refused("half_open");
+            tracing::debug!(%peer, "a connection was dropped: too many have sent no whole request head");
+        }
+        waiting
+    }
+}
+
+/// A service that gives up the connection's place at the gate with its first request head.
+struct Heard<S> {
+    service: S,
+    waiting: Cell<Option<Waiting>>,
+}
+
+impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for Heard<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn call(&self, request: Request<Incoming>) -> S::Future {
+        drop(self.waiting.take());
+        self.service.call(request)
     }
 }
 

@@ -1,0 +1,106 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use serde::Serialize;
+
+/// Load for a gateway that speaks usher.v1, and what it makes of it.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) mode: Mode,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// What all modes take.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Common {
+    /// The gateway's program [default: the one beside this program]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) usher: Option<PathBuf>,
+    /// Its configuration
+    #[arg(long, global = true, value_name = "FILE", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/usher.toml"))]
+    pub(crate) config: PathBuf,
+    /// For the journal, the log, keys and tokens
+    #[arg(long, global = true, value_name = "FOLDER", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/load"))]
+    pub(crate) folder: PathBuf,
+    /// The core that the gateway gets for itself [default: all]
+    #[arg(long, global = true, value_name = "CORE")]
+    pub(crate) server_core: Option<usize>,
+    /// The core of this program [default: any]
+    #[arg(long, global = true, value_name = "CORE")]
+    pub(crate) generator_core: Option<usize>,
+    /// How often, each time with a gateway and a journal of its own
+    #[arg(long, global = true, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) rounds: u32,
+    /// Write all figures there, too
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Start no gateway, and connect here: `ws://127.0.0.1:8080/chat/a/web`
+    #[arg(long, global = true, requires = "consumer", requires = "api_key_file")]
+    pub(crate) url: Option<String>,
+    /// The consumer API of the gateway at --url: `http://127.0.0.1:8081`
+    #[arg(long, global = true)]
+    pub(crate) consumer: Option<String>,
+    /// Holds the API key for it, `ID.SECRET`, with the scope events:read
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) api_key_file: Option<PathBuf>,
+    /// Where the tenants' keys are served for the gateway at --url
+    #[arg(long, global = true, default_value = "127.0.0.1:18083")]
+    pub(crate) keys: SocketAddr,
+}
+
+/// What is measured.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Mode {
+    /// Authenticated conversations begun per second
+    Connect(Connect),
+    /// Messages made durable per second, and how long each takes
+    Message(Message),
+    /// What a connection that says nothing costs
+    Idle(Idle),
+}
+
+/// Of `connect`.
+#[derive(Debug, ClapArgs, Serialize)]
+pub(crate) struct Connect {
+    /// Conversations
+    #[arg(long, default_value_t = 15_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) count: u32,
+    /// How many are begun at one time
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) in_flight: u32,
+}
+
+/// Of `message`.
+#[derive(Debug, ClapArgs, Serialize)]
+pub(crate) struct Message {
+    /// Widgets, each with a conversation
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=15_000))]
+    pub(crate) widgets: u32,
+    /// Bytes of a text
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=6000))]
+    pub(crate) bytes: u32,
+    /// For how long messages are sent
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub(crate) seconds: u32,
+    /// Messages a second of all widgets together, whatever became of those before; left out: each widget sends when its
+    /// last one was accepted
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) rate: Option<u32>,
+}
+
+/// Of `idle`.
+#[derive(Debug, ClapArgs, Serialize)]
+pub(crate) struct Idle {
+    /// Connections
+    #[arg(long, default_value_t = 9_800, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) count: u32,
+    /// How many are opened at one time
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) in_flight: u32,
+}
