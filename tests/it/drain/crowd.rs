@@ -120,7 +120,7 @@ impl Member {
         let text = frame.to_string();
         let mut bytes = match text.len() {
             length @ 0..126 => vec![0x81, 0x80 | u8::try_from(length).unwrap()],
-            length => [&[0x81, 0x80 | 126][..], &u16::try_from(length).unwrap().to_be_bytes()].concat(),
+            length => [&[0x81, 0xfe][..], &u16::try_from(length).unwrap().to_be_bytes()].concat(),
         };
         bytes.extend([0; 4]);
         bytes.extend(text.as_bytes());
