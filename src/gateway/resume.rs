@@ -58,7 +58,7 @@ impl Session {
         {
             return Ok(Tried::Refused(refused));
         }
-        let credential = judge(&self.gateway, &self.entrance, token).await;
+        let credential = connection.attend_while(judge(&self.gateway, &self.entrance, token)).await?;
         match self.enter(live, asked, credential).await {
             Ok(visited) => self.show(connection, visited, asked.after).await,
             Err(not_visited) => Ok(refuse(&not_visited, asked.about)),

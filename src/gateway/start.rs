@@ -46,7 +46,9 @@ impl Session {
         {
             return Ok(Tried::Refused(refused));
         }
-        let customer = match judge(&self.gateway, &self.entrance, token).await {
+        // Keys may have to be fetched, and the drain waits for nobody.
+        let judged = judge(&self.gateway, &self.entrance, token);
+        let customer = match connection.attend_while(judged).await? {
             Credential::Valid(customer) => Some(customer),
             Credential::Absent if self.mode() == AuthenticationMode::Required => {
                 return Ok(Tried::Refused(Refused::authentication_required(ABOUT)));
@@ -86,7 +88,8 @@ impl Session {
         {
             return Ok(Tried::Refused(refused));
         }
-        let credential = judge(&self.gateway, &self.entrance, frame.token.as_deref()).await;
+        let judged = judge(&self.gateway, &self.entrance, frame.token.as_deref());
+        let credential = connection.attend_while(judged).await?;
         let mut entered = self.enter(live, asked, credential).await;
         if self.entrance.widget().invalid_token == InvalidToken::Anonymous
             && let Err(NotVisited::NotAdmitted { why: NotAdmitted::Refused(refusal), may_try_again: false }) =

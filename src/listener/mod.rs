@@ -28,6 +28,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// The most header lines in it; more are answered 431.
 const HEADERS_MAX: usize = 64;
+/// What is left of a request or an answer when the process stops is waited for so long: whoever never finishes sending
+/// or reading must not hold the exit up.
+const LAST_ANSWER: Duration = Duration::from_secs(2);
 /// After a failed accept (no descriptors left, for one) the listener rests for so long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -138,7 +141,7 @@ where
         ended = connection.as_mut() => ended,
         () = lifecycle.stopped() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            tokio::time::timeout(LAST_ANSWER, connection).await.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = ended {

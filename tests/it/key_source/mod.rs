@@ -10,6 +10,7 @@ mod redirects;
 mod refetch;
 mod scenarios;
 mod scripted;
+mod sockets;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};

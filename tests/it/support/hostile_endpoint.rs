@@ -1,7 +1,7 @@
 //! A key endpoint that misbehaves on command: a listener that writes what its script says, HTTP or not.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ use tokio_rustls::TlsAcceptor;
 pub(crate) enum Script {
     /// Writes this and closes.
     Say(Vec<u8>),
+    /// Waits for so long, writes this and closes.
+    SayAfter(Duration, Vec<u8>),
     /// Writes this and then nothing more, with the connection open.
     SayAndHang(Vec<u8>),
     /// Writes this and resets the connection.
@@ -25,6 +27,8 @@ pub(crate) enum Script {
     Drip(Vec<u8>, Vec<u8>, Duration),
     /// Writes the first, then the second for ever.
     Flood(Vec<u8>, Vec<u8>),
+    /// Writes the first, then the second at each of these spans for ever.
+    Pour(Vec<u8>, Vec<u8>, Duration),
     /// Writes what stands here for the path requested, and closes.
     ByPath(Arc<HashMap<String, Vec<u8>>>),
 }
@@ -57,7 +61,15 @@ impl HostileEndpoint {
     where
         F: Fn(SocketAddr) -> Script + Send + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::listen_at(IpAddr::V4(Ipv4Addr::LOCALHOST), script, tls).await
+    }
+
+    /// The same at another address of this machine.
+    pub(crate) async fn listen_at<F>(at: IpAddr, script: F, tls: Option<TlsAcceptor>) -> Self
+    where
+        F: Fn(SocketAddr) -> Script + Send + 'static,
+    {
+        let listener = TcpListener::bind((at, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&requests);
@@ -123,6 +135,11 @@ async fn play<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, script: Script, 
             let _ = stream.write_all(&bytes).await;
             let _ = stream.shutdown().await;
         }
+        Script::SayAfter(delay, bytes) => {
+            tokio::time::sleep(delay).await;
+            let _ = stream.write_all(&bytes).await;
+            let _ = stream.shutdown().await;
+        }
         Script::SayAndHang(bytes) => {
             let _ = stream.write_all(&bytes).await;
             let _ = stream.flush().await;
@@ -144,6 +161,13 @@ async fn play<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, script: Script, 
         Script::Flood(first, again) => {
             let mut sent = stream.write_all(&first).await;
             while sent.is_ok() {
+                sent = stream.write_all(&again).await;
+            }
+        }
+        Script::Pour(first, again, every) => {
+            let mut sent = stream.write_all(&first).await;
+            while sent.is_ok() {
+                tokio::time::sleep(every).await;
                 sent = stream.write_all(&again).await;
             }
         }

@@ -44,7 +44,12 @@ impl SigningKey {
 
     /// A token with these claims, whatever they are.
     pub(crate) fn sign(&self, kid: &str, claims: &Value) -> String {
-        let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::RS256) };
+        self.sign_under(Some(kid), claims)
+    }
+
+    /// The same with a header that may name no key.
+    pub(crate) fn sign_under(&self, kid: Option<&str>, claims: &Value) -> String {
+        let header = Header { kid: kid.map(str::to_owned), ..Header::new(Algorithm::RS256) };
         jsonwebtoken::encode(&header, claims, &self.private).unwrap()
     }
 
@@ -54,6 +59,11 @@ impl SigningKey {
         let der = STANDARD.decode(lines.collect::<String>()).unwrap();
         let hash = digest(&SHA256, &der);
         hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+    }
+
+    /// The public key as one PEM.
+    pub(crate) fn public_pem(&self) -> &str {
+        &self.public_pem
     }
 
     /// The key's entry in a key set.

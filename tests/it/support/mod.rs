@@ -11,6 +11,8 @@ pub(crate) mod widget;
 
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 /// Far beyond what anything here takes: reached, something hangs.
 const TOO_LONG: Duration = Duration::from_mins(1);
 /// Between two looks at something that can't be awaited.
@@ -49,4 +51,10 @@ pub(crate) fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> 
             tokio::time::sleep(LOOK_EVERY).await;
         }
     })
+}
+
+/// Lets this process, and those that it starts, hold as many sockets as the system allows.
+pub(crate) fn allow_descriptors() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
 }

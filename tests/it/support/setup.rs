@@ -52,6 +52,7 @@ pub(crate) struct Setup {
     conversations: String,
     listen: String,
     tenants: Vec<(&'static str, String)>,
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Setup {
@@ -68,7 +69,19 @@ impl Setup {
             conversations: String::new(),
             listen: String::new(),
             tenants: Vec::new(),
+            variables: Vec::new(),
         }
+    }
+
+    /// With this variable in the process's environment.
+    pub(crate) fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.variables.push((name, value.into()));
+        self
+    }
+
+    /// What the process's environment has beside that of the tests.
+    pub(crate) fn variables(&self) -> &[(&'static str, String)] {
+        &self.variables
     }
 
     /// With this line in `[limits]` instead of any that sets the same.

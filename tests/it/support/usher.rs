@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -41,7 +40,7 @@ type Log = Arc<Mutex<String>>;
 impl Usher {
     /// Starts it and waits until it is ready.
     pub(crate) async fn start(setup: Setup) -> Self {
-        let command = serve(&setup.write());
+        let command = serve(&setup);
         Self::start_by(setup, command).await
     }
 
@@ -128,7 +127,7 @@ impl Usher {
     /// Starts it anew on the same configuration and journal; returns once it listens, before it is ready.
     pub(crate) async fn start_again(&mut self) {
         let log = self.process.log.clone();
-        self.process = Process::start(serve(&self.setup.write()), log).await;
+        self.process = Process::start(serve(&self.setup), log).await;
     }
 
     /// Kills it and starts it anew.
@@ -152,9 +151,18 @@ impl Usher {
 
     /// Memory in use, in bytes.
     pub(crate) fn resident_bytes(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most memory that was ever in use, in bytes.
+    pub(crate) fn peak_resident_bytes(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, field: &str) -> u64 {
         let path = format!("/proc/{}/status", self.process.pid().as_raw_nonzero());
         let status = std::fs::read_to_string(path).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
@@ -221,15 +229,16 @@ async fn keep(mut from: impl AsyncRead + Unpin, log: Log) {
     }
 }
 
-fn serve(config: &Path) -> Command {
+fn serve(setup: &Setup) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_usher"));
-    command.args(["serve", "--config"]).arg(config);
+    command.args(["serve", "--config"]).arg(setup.write());
+    command.envs(setup.variables().iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
 /// What a start that fails says and exits with.
 pub(crate) async fn failing_start(setup: &Setup) -> (Option<i32>, String) {
-    let output = soon("a failing start", serve(&setup.write()).kill_on_drop(true).output()).await.unwrap();
+    let output = soon("a failing start", serve(setup).kill_on_drop(true).output()).await.unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }

@@ -1,5 +1,9 @@
 //! Stopping politely: nobody new, everybody told when to come back, the journal whole, exit code 0.
 
+mod crowd;
+mod held_up;
+mod thousands;
+
 use serde_json::json;
 
 use crate::support::keys::KeyEndpoint;
