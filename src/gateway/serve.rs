@@ -16,7 +16,18 @@ use super::refused::Refused;
 use super::session::Session;
 
 impl Session {
-    /// Serves one frame. What answers it goes through the socket's queue, so that it comes in its order.
+    /// Stores a message. What answers it goes through the socket's queue, so that it comes in its order.
+    pub(super) async fn say(&self, member: &Member, id: MessageId, text: &str) -> Result<(), Refused> {
+        let message = Event::Message(self.message(id, text)?);
+        let said = match present(member).await {
+            Ok(Some(mut locked)) => say(&mut locked, &message, member.socket).await,
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        said.map_err(|error| Refused::command(error, message_id(&message)))
+    }
+
+    /// Serves any other frame, answered the same way.
     pub(super) async fn serve(&self, member: &Member, frame: ClientFrame<'_>) -> Result<(), Refused> {
         let kind = frame.kind();
         let served = match frame {
@@ -24,9 +35,9 @@ impl Session {
                 let message = format!("{kind} came already on this connection");
                 return Err(Refused::violation(ErrorCode::OutOfOrder, message, kind));
             }
+            ClientFrame::Message { id, text } => return self.say(member, id, &text).await,
             // Both are served where the connection is at hand.
             ClientFrame::Authenticate { .. } | ClientFrame::Ping => return Ok(()),
-            ClientFrame::Message { id, text } => Served::Message(Event::Message(self.message(id, &text)?)),
             ClientFrame::Typing => Served::Typing,
             ClientFrame::Read { sequence } => Served::Read(sequence),
             ClientFrame::SetContext { context } => Served::SetContext(self.context(&context)),
@@ -34,7 +45,7 @@ impl Session {
             ClientFrame::End => Served::End,
         };
         let acted = self.act(member, &served).await;
-        acted.map_err(|error| Refused::command(error, served.about().unwrap_or(kind)))
+        acted.map_err(|error| Refused::command(error, kind))
     }
 
     /// Signs in with a token that was judged.
@@ -52,16 +63,10 @@ impl Session {
         acted.map_err(|error| Refused::command(error, ABOUT))
     }
 
-    /// Acts on the conversation, unless the socket was cut while its frame waited: then whoever sent it is not in it
-    /// any more, and is about to learn so.
     async fn act(&self, member: &Member, served: &Served) -> Result<(), CommandError> {
-        let mut locked = lock(&member.live).await?;
+        let Some(mut locked) = present(member).await? else { return Ok(()) };
         let socket = member.socket;
-        if !locked.has(socket) {
-            return Ok(());
-        }
         match served {
-            Served::Message(message) => say(&mut locked, message, socket).await,
             Served::SignIn(customer) => locked.sign_in(customer.clone(), socket).await,
             Served::SetContext(set) => locked.set_context(set.clone(), socket).await,
             Served::Read(up_to) => locked.read(Reader::Customer, *up_to).await,
@@ -103,8 +108,6 @@ impl Session {
 /// What a widget wants of its conversation.
 enum Served {
     SignIn(Box<VerifiedCustomer>),
-    /// [`Event::Message`].
-    Message(Event),
     Typing,
     Read(Sequence),
     SetContext(SetContext),
@@ -112,13 +115,17 @@ enum Served {
     End,
 }
 
-impl Served {
-    /// The message's `id`, where it is one.
-    fn about(&self) -> Option<&str> {
-        match self {
-            Self::Message(Event::Message(message)) => Some(message.id.as_str()),
-            _ => None,
-        }
+/// Locks the conversation, unless the socket was cut while its frame waited: then whoever sent it is not in it any
+/// more, and is about to learn so.
+async fn present(member: &Member) -> Result<Option<Locked<'_>>, CommandError> {
+    let locked = lock(&member.live).await?;
+    Ok(locked.has(member.socket).then_some(locked))
+}
+
+fn message_id(event: &Event) -> &str {
+    match event {
+        Event::Message(message) => message.id.as_str(),
+        _ => "",
     }
 }
 
@@ -126,10 +133,8 @@ impl Served {
 async fn say(locked: &mut Locked<'_>, event: &Event, socket: SocketId) -> Result<(), CommandError> {
     match locked.execute(event, Some(socket)).await {
         Err(CommandError::Refused(InvalidTransition::AlreadyStored { sequence, at })) => {
-            if let Event::Message(message) = event {
-                let (id, sequence, at) = (message.id.as_str(), sequence.get(), Rfc3339(at));
-                locked.answer(socket, &ServerFrame::Accepted { id, sequence, at });
-            }
+            let (id, sequence, at) = (message_id(event), sequence.get(), Rfc3339(at));
+            locked.answer(socket, &ServerFrame::Accepted { id, sequence, at });
             Ok(())
         }
         outcome => outcome.map(drop),

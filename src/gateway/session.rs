@@ -58,7 +58,7 @@ async fn live_through(mut session: Session, upgraded: Upgraded) -> u16 {
     if let Some(Member { live, socket }) = session.member.take() {
         live.leave(socket).await;
     }
-    connection.finish(end).await
+    Box::pin(connection.finish(end)).await
 }
 
 impl Session {
@@ -68,12 +68,13 @@ impl Session {
     }
 
     async fn converse(&mut self, connection: &mut Connection) -> Result<Infallible, End> {
-        let member = self.join(connection).await?;
+        // Boxed, here and below: what is rare would else take its room in every session that waits for a frame.
+        let member = Box::pin(self.join(connection)).await?;
         loop {
             let frame = match connection.next().await? {
                 Next::Frame(frame) => frame,
                 Next::Replay { after } => {
-                    self.replay(connection, &member, Past::after(after)).await?;
+                    Box::pin(self.replay(connection, &member, Past::after(after))).await?;
                     continue;
                 }
             };
@@ -96,10 +97,11 @@ impl Session {
                 (Ok(ClientFrame::Authenticate { token }), Ok(())) => {
                     let judged = judge(&self.gateway, &self.entrance, Some(&token));
                     // Keys may have to be fetched: what is said meanwhile reaches the widget all the same.
-                    let credential = connection.attend_while(judged).await?;
-                    self.authenticate(&member, credential).await
+                    let credential = Box::pin(connection.attend_while(judged)).await?;
+                    Box::pin(self.authenticate(&member, credential)).await
                 }
-                (Ok(frame), Ok(())) => self.serve(&member, frame).await,
+                (Ok(ClientFrame::Message { id, text }), Ok(())) => self.say(&member, id, &text).await,
+                (Ok(frame), Ok(())) => Box::pin(self.serve(&member, frame)).await,
             };
             if let Err(refused) = served {
                 self.refuse(connection, refused).await?;

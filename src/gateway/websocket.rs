@@ -21,7 +21,7 @@ use crate::wire::Close;
 use super::metered::{InboundFault, Metered};
 
 /// Read at once. The library's default of 128 KiB is allocated for every socket and cleared at every read.
-const READ_BUFFER: usize = 4096;
+const READ_BUFFER: usize = 1024;
 /// Bytes that may wait to be written beside a frame. Pongs are queued while a widget doesn't read: without a bound they
 /// grow for ever.
 const PONG_BYTES_MAX: usize = 128 * 1024;

@@ -13,6 +13,8 @@ mod config;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod deploy;
+#[cfg(test)]
 mod downgrade;
 #[cfg(test)]
 mod drain;
@@ -38,6 +40,8 @@ mod mint;
 mod opening;
 #[cfg(test)]
 mod operations;
+#[cfg(test)]
+mod prometheus;
 #[cfg(test)]
 mod read;
 #[cfg(test)]

@@ -5,6 +5,7 @@ pub(crate) mod hostile_endpoint;
 pub(crate) mod keys;
 pub(crate) mod raw;
 pub(crate) mod setup;
+pub(crate) mod tools;
 pub(crate) mod usher;
 pub(crate) mod widget;
 

@@ -41,7 +41,13 @@ type Log = Arc<Mutex<String>>;
 impl Usher {
     /// Starts it and waits until it is ready.
     pub(crate) async fn start(setup: Setup) -> Self {
-        let process = Process::start(&setup.write(), Log::default()).await;
+        let command = serve(&setup.write());
+        Self::start_by(setup, command).await
+    }
+
+    /// The same by this command, which has the configuration that was written.
+    pub(crate) async fn start_by(setup: Setup, command: Command) -> Self {
+        let process = Process::start(command, Log::default()).await;
         let usher = Self { setup, process };
         usher.ready().await;
         usher
@@ -122,7 +128,7 @@ impl Usher {
     /// Starts it anew on the same configuration and journal; returns once it listens, before it is ready.
     pub(crate) async fn start_again(&mut self) {
         let log = self.process.log.clone();
-        self.process = Process::start(&self.setup.write(), log).await;
+        self.process = Process::start(serve(&self.setup.write()), log).await;
     }
 
     /// Kills it and starts it anew.
@@ -165,8 +171,9 @@ impl Usher {
 }
 
 impl Process {
-    async fn start(config: &Path, log: Log) -> Self {
-        let mut child = serve(config).kill_on_drop(true).spawn().unwrap();
+    async fn start(mut command: Command, log: Log) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.kill_on_drop(true).spawn().unwrap();
         let mut readers = JoinSet::new();
         readers.spawn(keep(child.stderr.take().unwrap(), log.clone()));
         let mut lines = BufReader::new(child.stdout.take().unwrap());
