@@ -40,6 +40,11 @@ pub(super) enum End {
 pub(super) enum Next {
     /// Serve a frame of the widget.
     Frame(Utf8Bytes),
+    /// Count a control frame that nobody asked for; a ping is answered already.
+    Control {
+        /// `ping` or `pong`.
+        kind: &'static str,
+    },
     /// Read what the widget had to wait for.
     Replay {
         /// The last entry that it has seen.
@@ -110,13 +115,15 @@ impl Connection {
                 // Bytes of a frame that isn't whole are no sign of life.
                 Step::Received(Received::Part) => {}
                 Step::Received(received) => {
-                    self.unanswered = 0;
+                    let asked = std::mem::take(&mut self.unanswered) > 0;
                     match received {
                         Received::Text(text) => {
                             self.first_frame_by = None;
                             return Ok(Next::Frame(text));
                         }
-                        Received::Ping | Received::Pong | Received::Part => {}
+                        Received::Ping => return Ok(Next::Control { kind: "ping" }),
+                        Received::Pong if !asked => return Ok(Next::Control { kind: "pong" }),
+                        Received::Pong | Received::Part => {}
                         Received::Binary(bytes) => {
                             tracing::debug!(bytes = bytes.len(), "a binary frame came");
                             return Err(End::Close(Close::BinaryFrame));

@@ -78,6 +78,11 @@ impl Session {
         }
     }
 
+    /// Counts a ping of the widget's, or a pong that nobody asked for.
+    pub(super) fn count_control(&self, live: &Live, kind: &'static str) -> Result<(), Refused> {
+        self.count(live, InConversation::Frames, kind)
+    }
+
     /// Counts a token that is presented in a conversation, or to come back to it.
     pub(super) fn count_authentication(&self, live: &Live, about: &str) -> Result<(), Refused> {
         self.count(live, InConversation::Authentications, about)
@@ -95,11 +100,8 @@ impl Session {
     }
 
     /// Counts a frame of a connection that is in no conversation yet.
-    pub(super) fn count_first_frame(
-        &self,
-        frame: &Result<ClientFrame<'_>, FrameFault>,
-    ) -> Result<(), Refused> {
-        self.count_for_address(OfAddress::Frames, about(frame))
+    pub(super) fn count_first_frame(&self, about: &str) -> Result<(), Refused> {
+        self.count_for_address(OfAddress::Frames, about)
     }
 
     /// Counts a conversation that is about to begin.
@@ -146,7 +148,7 @@ fn reached_by_address(counted: OfAddress, wait: Duration, about: &str) -> Refuse
 }
 
 /// The message's `id`, else the frame's `type`.
-fn about<'a>(frame: &'a Result<ClientFrame<'_>, FrameFault>) -> &'a str {
+pub(super) fn about<'a>(frame: &'a Result<ClientFrame<'_>, FrameFault>) -> &'a str {
     match frame {
         Ok(frame) => frame.about(),
         Err(fault) => fault.about(),

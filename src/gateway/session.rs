@@ -73,6 +73,12 @@ impl Session {
         loop {
             let frame = match connection.next().await? {
                 Next::Frame(frame) => frame,
+                Next::Control { kind } => {
+                    if let Err(refused) = self.count_control(&member.live, kind) {
+                        self.refuse(connection, refused).await?;
+                    }
+                    continue;
+                }
                 Next::Replay { after } => {
                     Box::pin(self.replay(connection, &member, Past::after(after))).await?;
                     continue;
