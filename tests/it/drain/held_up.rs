@@ -39,7 +39,8 @@ async fn widgets_whose_first_token_waits_for_keys_are_told_at_once_and_leave_at_
     let keys = HostileEndpoint::http(Script::SayAndHang(Vec::new())).await;
     let setup = Setup::new().tenant("contoso", &keys.url()).limit("drain_for = \"500ms\"");
     let mut usher = Usher::start(setup).await;
-    let (_widget, ticket) = Widget::start(&usher, "contoso/web").await;
+    let (widget, ticket) = Widget::start(&usher, "contoso/web").await;
+    widget.close().await;
     let token = token("customer-1", Duration::from_mins(10));
     let again = json!({ "type": "start", "token": token, "idempotency_key": "a-key-of-22-characters" });
     let firsts = [json!({ "type": "start", "token": token }), ticket.resume_with(&token), again];
@@ -54,7 +55,7 @@ async fn widgets_whose_first_token_waits_for_keys_are_told_at_once_and_leave_at_
     for widget in &mut waiting {
         widget.expect("draining").await;
     }
-    for widget in &mut waiting {
+    for mut widget in waiting {
         assert_eq!(widget.expect_close(1012).await, "draining");
     }
     assert_eq!(usher.exit_code().await, Some(0));
