@@ -40,6 +40,8 @@ impl Audience {
 
     /// Lets a socket in. Beyond eight, the oldest has to go.
     pub(super) fn join(&mut self, socket: Socket) {
+        // One is what nearly every conversation has, and a list that grows by itself has room for four.
+        self.0.reserve_exact(1);
         self.0.push(socket);
         if self.0.len() > SOCKETS_MAX {
             self.0.remove(0).cut(Close::TooManySockets);

@@ -156,7 +156,8 @@ impl Connection {
     async fn take(&mut self, step: Step) -> Result<(), End> {
         match step {
             Step::Outgoing(Some(Outgoing::Frame(frame))) => self.send(frame).await,
-            Step::Outgoing(Some(Outgoing::Notices(notices))) => self.expect(notices).await,
+            // Boxed is what is rare: every session that waits would hold the room for it.
+            Step::Outgoing(Some(Outgoing::Notices(notices))) => Box::pin(self.expect(notices)).await,
             Step::Outgoing(Some(Outgoing::Replay { after })) => {
                 self.replay_after = Some(after);
                 Ok(())
@@ -164,8 +165,8 @@ impl Connection {
             Step::Outgoing(Some(Outgoing::Close(close))) | Step::Cut(close) => Err(End::Close(close)),
             // The conversation let go of the socket without a word.
             Step::Outgoing(None) => Err(End::Close(Close::Internal)),
-            Step::Draining => self.announce_drain().await,
-            Step::Alarm => self.alarmed().await,
+            Step::Draining => Box::pin(self.announce_drain()).await,
+            Step::Alarm => Box::pin(self.alarmed()).await,
             Step::Received(_) => Ok(()),
         }
     }

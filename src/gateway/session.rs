@@ -39,7 +39,7 @@ pub(super) struct Session {
 }
 
 /// Serves a connection until its end. A panic ends this session alone, and is counted.
-pub(super) async fn run(session: Session, upgraded: Upgraded) {
+pub(super) async fn run(session: Box<Session>, upgraded: Upgraded) {
     let gateway = session.gateway.clone();
     let story = AssertUnwindSafe(live_through(session, upgraded)).catch_unwind();
     let code = story.await.unwrap_or_else(|_| {
@@ -50,7 +50,7 @@ pub(super) async fn run(session: Session, upgraded: Upgraded) {
     gateway.metrics.connection_closed(code);
 }
 
-async fn live_through(mut session: Session, upgraded: Upgraded) -> u16 {
+async fn live_through(mut session: Box<Session>, upgraded: Upgraded) -> u16 {
     let websocket = WebSocket::new(TokioIo::new(upgraded), frame_bytes(&session.entrance.tenant)).await;
     let (mut connection, socket) = Connection::new(session.gateway.clone(), websocket);
     session.socket = Some(socket.for_signed_in(session.is_for_signed_in()));
@@ -62,9 +62,10 @@ async fn live_through(mut session: Session, upgraded: Upgraded) -> u16 {
 }
 
 impl Session {
-    pub(super) fn new(gateway: Arc<Gateway>, entrance: Entrance) -> Self {
+    /// Boxed, for it is handed on more than once before it is served.
+    pub(super) fn new(gateway: Arc<Gateway>, entrance: Entrance) -> Box<Self> {
         let refusals_for_rate = WithinMinute::default();
-        Self { gateway, entrance, socket: None, member: None, violations: 0, refusals_for_rate }
+        Box::new(Self { gateway, entrance, socket: None, member: None, violations: 0, refusals_for_rate })
     }
 
     async fn converse(&mut self, connection: &mut Connection) -> Result<Infallible, End> {
@@ -75,7 +76,7 @@ impl Session {
                 Next::Frame(frame) => frame,
                 Next::Control { kind } => {
                     if let Err(refused) = self.count_control(&member.live, kind) {
-                        self.refuse(connection, refused).await?;
+                        Box::pin(self.refuse(connection, refused)).await?;
                     }
                     continue;
                 }
@@ -89,7 +90,7 @@ impl Session {
                 return Err(End::Close(Close::NotAnObject));
             }
             if let Err(refused) = self.count_frame(&member.live, &frame) {
-                self.refuse(connection, refused).await?;
+                Box::pin(self.refuse(connection, refused)).await?;
                 continue;
             }
             let taken = member.live.take_frame().await;
@@ -110,7 +111,7 @@ impl Session {
                 (Ok(frame), Ok(())) => Box::pin(self.serve(&member, frame)).await,
             };
             if let Err(refused) = served {
-                self.refuse(connection, refused).await?;
+                Box::pin(self.refuse(connection, refused)).await?;
             }
         }
     }

@@ -20,8 +20,9 @@ use crate::wire::Close;
 
 use super::metered::{InboundFault, Metered};
 
-/// Read at once. The library's default of 128 KiB is allocated for every socket and cleared at every read.
-const READ_BUFFER: usize = 1024;
+/// Read at once, in bytes; a longer frame takes room for itself. The library's default of 128 KiB is allocated for every
+/// socket and cleared at every read, and what the longest frame took stays with the socket.
+const READ_BUFFER: usize = 512;
 /// Bytes that may wait to be written beside a frame. Pongs are queued while a widget doesn't read: without a bound they
 /// grow for ever.
 const PONG_BYTES_MAX: usize = 128 * 1024;
@@ -32,6 +33,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// What is still taken of a connection that was closed, in bytes: what is on its way on a fast link. Where it is left
 /// unread, the system resets the connection, and the peer may lose the close frame for it.
 const LINGER_BYTES_MAX: usize = 1024 * 1024;
+/// How much of that is taken at once, in bytes.
+const LINGER_BUFFER: usize = 4096;
 /// A message that isn't whole so long after its first byte never will be. On a phone's bad link a connection may stand
 /// still for half of that while packets are sent again, and the largest frame needs 26 kbit/s.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -193,7 +196,7 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) {
     let mut taken = 0;
     poll_fn(|context| {
         // Here and not beside `taken`: every session would carry it for its whole life.
-        let mut bytes = [0; READ_BUFFER];
+        let mut bytes = [0; LINGER_BUFFER];
         while taken < LINGER_BYTES_MAX {
             let mut buffer = ReadBuf::new(&mut bytes);
             match ready!(Pin::new(&mut *stream).poll_read(context, &mut buffer)) {

@@ -42,8 +42,16 @@ impl Follow {
     /// # Errors
     /// The journal can't be read, an entry can't be understood, or the journal was closed and all of it is read.
     pub async fn next(&mut self) -> Result<Vec<Followed>, JournalError> {
+        self.next_up_to(FOLLOW_BATCH_MAX).await
+    }
+
+    /// The same with so many entries at most.
+    ///
+    /// # Errors
+    /// As [`Follow::next`].
+    pub async fn next_up_to(&mut self, entries_max: usize) -> Result<Vec<Followed>, JournalError> {
         loop {
-            let found = self.journal.0.batch(self.position.number, FOLLOW_BATCH_MAX).await?;
+            let found = self.journal.0.batch(self.position.number, entries_max).await?;
             let batch: Vec<Followed> =
                 found.into_iter().map(|found| self.journal.0.followed(found)).collect();
             if let Some(last) = batch.last() {

@@ -25,7 +25,7 @@ use crate::domain::token::Identity;
 use crate::lifecycle::Lifecycle;
 
 use super::embedded::{Readers, unavailable};
-use super::{FOLLOW_BATCH_MAX, Follow, Followed, Journal, JournalError, OpenError, Position};
+use super::{Follow, Followed, Journal, JournalError, OpenError, Position};
 
 pub use summary::{BadCursor, Cursor, Filter, OpenCounts, Summary};
 
@@ -33,7 +33,9 @@ pub use summary::{BadCursor, Cursor, Filter, OpenCounts, Summary};
 const NEARLY_WITHIN: Duration = Duration::from_millis(500);
 /// A batch is taken at most this often: what a busy journal stores meanwhile is written at once, and each conversation in
 /// it once. A quiet journal's next entry is not kept waiting.
-const BATCH_EVERY: Duration = Duration::from_millis(10);
+const BATCH_EVERY: Duration = Duration::from_millis(25);
+/// The most entries in a batch.
+const BATCH_MAX: usize = 4096;
 /// How long a follower waits after a failure before it tries again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -240,9 +242,9 @@ impl Projector {
             if !is_behind {
                 paced.tick().await;
             }
-            match self.follow.next().await {
+            match self.follow.next_up_to(BATCH_MAX).await {
                 Ok(batch) => {
-                    is_behind = batch.len() == FOLLOW_BATCH_MAX;
+                    is_behind = batch.len() == BATCH_MAX;
                     if !self.apply(batch.into()).await {
                         return false;
                     }
