@@ -9,7 +9,7 @@ use crate::domain::id::Sequence;
 use crate::domain::token::Identity;
 use crate::wire::{Close, Rfc3339, ServerFrame, replayed_frame};
 
-use super::{Outgoing, Socket, SocketId};
+use super::{Order, Outgoing, Socket, SocketId};
 
 /// Sockets that share a conversation; a ninth closes the oldest.
 const SOCKETS_MAX: usize = 8;
@@ -125,7 +125,7 @@ impl Audience {
     /// Each live socket announces the end of what stands now, and of nothing else.
     fn authentication_changed(&mut self, authentication: &Authentication) {
         let notices = Notices::of(authentication);
-        self.queue(|_| Some(Outgoing::Notices(notices)));
+        self.queue(|_| Some(Order::Notices(notices).into()));
     }
 
     /// Has a socket wait from this entry on, which was said to a signed-in customer and nobody is signed in. What
@@ -142,7 +142,7 @@ impl Audience {
             let missed = socket.behind.take();
             missed.is_some_and(|after| {
                 socket.live_after = None;
-                !socket.tell(Outgoing::Replay { after })
+                !socket.tell(Order::Replay { after }.into())
             })
         });
         for socket in full {
@@ -161,7 +161,7 @@ impl Audience {
     /// Ends every live socket behind all that it was told; the others find the end in their replay.
     fn close_live(&mut self, close: Close) {
         for socket in self.0.extract_if(.., |socket| socket.live_after.is_some()) {
-            if !socket.tell(Outgoing::Close(close)) {
+            if !socket.tell(Order::Close(close).into()) {
                 socket.cut(Close::SlowConsumer);
             }
         }

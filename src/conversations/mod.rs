@@ -50,7 +50,7 @@ pub use idle::Idle;
 pub use live::{Live, Locked};
 pub use rates::{Counted, Rates};
 pub use resume_token::ResumeTokens;
-pub use socket::{ConnectionState, Outgoing, Socket, SocketId};
+pub use socket::{ConnectionState, Order, Outgoing, Socket, SocketId};
 pub use visit::{Claim, NotVisited, Visit, Visited};
 
 /// Conversations kept in memory after they were loaded, so that a bot's next command finds them.

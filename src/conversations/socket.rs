@@ -25,11 +25,18 @@ impl SocketId {
     }
 }
 
-/// What goes to a widget.
+/// What goes to a widget. As large as a frame alone: each socket's queue has room for 32 from the start.
 #[derive(Debug)]
 pub enum Outgoing {
     /// A frame.
     Frame(Utf8Bytes),
+    /// What is rarer.
+    Order(Box<Order>),
+}
+
+/// What a socket's session has to do besides sending frames.
+#[derive(Debug)]
+pub enum Order {
     /// Nothing yet: what to announce of the authentication that stands from now on.
     Notices(Option<Notices>),
     /// What the journal has after this entry, up to now: the socket had to wait for it.
@@ -57,6 +64,12 @@ pub struct Socket {
     pub(super) behind: Option<Sequence>,
     /// It gets entries beyond this as they are stored; none, while it still reads them from the journal.
     pub(super) live_after: Option<Sequence>,
+}
+
+impl From<Order> for Outgoing {
+    fn from(order: Order) -> Self {
+        Self::Order(Box::new(order))
+    }
 }
 
 impl Socket {

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Sleep};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use crate::conversations::{ConnectionState, Outgoing, Socket, SocketId, random};
+use crate::conversations::{ConnectionState, Order, Outgoing, Socket, SocketId, random};
 use crate::domain::conversation::{Authentication, Notices};
 use crate::domain::id::Sequence;
 use crate::wire::{Close, Rfc3339, ServerFrame};
@@ -156,18 +156,25 @@ impl Connection {
     async fn take(&mut self, step: Step) -> Result<(), End> {
         match step {
             Step::Outgoing(Some(Outgoing::Frame(frame))) => self.send(frame).await,
-            // Boxed is what is rare: every session that waits would hold the room for it.
-            Step::Outgoing(Some(Outgoing::Notices(notices))) => Box::pin(self.expect(notices)).await,
-            Step::Outgoing(Some(Outgoing::Replay { after })) => {
-                self.replay_after = Some(after);
-                Ok(())
-            }
-            Step::Outgoing(Some(Outgoing::Close(close))) | Step::Cut(close) => Err(End::Close(close)),
+            Step::Outgoing(Some(Outgoing::Order(order))) => self.obey(*order).await,
+            Step::Cut(close) => Err(End::Close(close)),
             // The conversation let go of the socket without a word.
             Step::Outgoing(None) => Err(End::Close(Close::Internal)),
+            // Boxed is what is rare: every session that waits would hold the room for it.
             Step::Draining => Box::pin(self.announce_drain()).await,
             Step::Alarm => Box::pin(self.alarmed()).await,
             Step::Received(_) => Ok(()),
+        }
+    }
+
+    async fn obey(&mut self, order: Order) -> Result<(), End> {
+        match order {
+            Order::Notices(notices) => Box::pin(self.expect(notices)).await,
+            Order::Replay { after } => {
+                self.replay_after = Some(after);
+                Ok(())
+            }
+            Order::Close(close) => Err(End::Close(close)),
         }
     }
 

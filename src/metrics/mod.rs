@@ -20,6 +20,8 @@ use self::series::{Chat, Journal, Register, Trust};
 pub struct Metrics {
     registry: Registry,
     chat: Chat,
+    /// Anonymous ones, and authenticated ones: resolved once, for every connection is counted.
+    connections: [IntGauge; 2],
     /// By role and by whether it was authenticated: resolved once, for every message is counted.
     messages: [[IntCounter; 2]; 4],
     trust: Trust,
@@ -68,6 +70,9 @@ impl Metrics {
             messages: MESSAGE_ROLES.map(|from| {
                 ["false", "true"].map(|authenticated| chat.messages.with_label_values(&[from, authenticated]))
             }),
+            connections: [false, true].map(|authenticated| {
+                chat.connections.with_label_values(&[authentication_label(authenticated)])
+            }),
             chat,
             trust: Trust::new(&register),
             journal: Journal::new(&register),
@@ -85,8 +90,9 @@ impl Metrics {
 
     /// Open connections whose conversation is authenticated, or not.
     #[must_use]
-    pub fn connections(&self, authenticated: bool) -> IntGauge {
-        self.chat.connections.with_label_values(&[authentication_label(authenticated)])
+    pub const fn connections(&self, authenticated: bool) -> &IntGauge {
+        let [anonymous, signed_in] = &self.connections;
+        if authenticated { signed_in } else { anonymous }
     }
 
     /// Conversations that have not ended.

@@ -53,9 +53,11 @@ impl Widget {
             } else {
                 match self.outgoing.try_recv() {
                     Ok(Outgoing::Frame(frame)) => self.see(&frame, true),
-                    Ok(Outgoing::Notices(_)) => {}
-                    Ok(Outgoing::Replay { after }) => self.past = Some(after),
-                    Ok(Outgoing::Close(close)) => self.closed = Some(close.code()),
+                    Ok(Outgoing::Order(order)) => match *order {
+                        Order::Notices(_) => {}
+                        Order::Replay { after } => self.past = Some(after),
+                        Order::Close(close) => self.closed = Some(close.code()),
+                    },
                     Err(_) => break,
                 }
             }
