@@ -1,8 +1,9 @@
 //! One tenant's place in the key source: its URL, its cache, and the fetch in flight.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use url::Url;
 
 use super::cache::{Cache, Freshness};
@@ -34,27 +35,35 @@ pub(super) struct Tenant {
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) cache: Cache<KeyDocument>,
-    flight: Option<watch::Receiver<()>>,
-    going_on: Arc<Semaphore>,
+    flight: Option<Arc<Gate>>,
 }
 
-/// Held by the fetch in flight: dropping it, however the fetch ends, wakes everyone who waits.
+/// Where those wait who need the fetch in flight. It opens once.
 #[derive(Debug)]
-pub(super) struct Flight {
-    _landed: watch::Sender<()>,
+struct Gate {
+    is_open: AtomicBool,
+    /// None before the gate opens. Whoever has gone on makes way for the next.
+    going_on: Semaphore,
+}
+
+/// Held by the fetch in flight: dropping it, however the fetch ends, lets everyone go on who waits.
+#[derive(Debug)]
+pub(super) struct Flight(Arc<Gate>);
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.0.is_open.store(true, Ordering::Relaxed);
+        self.0.going_on.add_permits(GOING_ON_MAX);
+    }
 }
 
 /// Waits for the fetch in flight.
 #[derive(Debug)]
-pub(super) struct Landing {
-    flight: watch::Receiver<()>,
-    going_on: Arc<Semaphore>,
-}
+pub(super) struct Landing(Arc<Gate>);
 
 impl Tenant {
     pub(super) fn new(keys: TenantKeys, freshness: Freshness) -> Self {
-        let (cache, going_on) = (Cache::new(freshness), Arc::new(Semaphore::new(GOING_ON_MAX)));
-        Self { keys, slot: Mutex::new(Slot { cache, flight: None, going_on }) }
+        Self { keys, slot: Mutex::new(Slot { cache: Cache::new(freshness), flight: None }) }
     }
 
     /// The lock is held for a few comparisons, never over an await.
@@ -65,27 +74,26 @@ impl Tenant {
 
 impl Slot {
     pub(super) fn in_flight(&self) -> bool {
-        self.flight.as_ref().is_some_and(|flight| flight.has_changed().is_ok())
+        self.flight.as_ref().is_some_and(|gate| !gate.is_open.load(Ordering::Relaxed))
     }
 
     /// The landing of the fetch in flight, and the flight itself where it is for the caller to begin.
     pub(super) fn board(&mut self) -> (Landing, Option<Flight>) {
-        let going_on = self.going_on.clone();
-        if let Some(flight) = self.flight.clone().filter(|flight| flight.has_changed().is_ok()) {
-            return (Landing { flight, going_on }, None);
+        if let Some(gate) = self.flight.as_ref().filter(|_| self.in_flight()) {
+            return (Landing(gate.clone()), None);
         }
-        let (landed, flight) = watch::channel(());
-        self.flight = Some(flight.clone());
-        (Landing { flight, going_on }, Some(Flight { _landed: landed }))
+        let gate = Arc::new(Gate { is_open: AtomicBool::new(false), going_on: Semaphore::new(0) });
+        self.flight = Some(gate.clone());
+        (Landing(gate.clone()), Some(Flight(gate)))
     }
 }
 
 impl Landing {
     /// Completes when the fetch has ended, for a few of those who wait at a time. Whoever drops this leaves the fetch to
     /// the others.
-    pub(super) async fn landed(mut self) {
-        while self.flight.changed().await.is_ok() {}
-        let turn = self.going_on.acquire().await;
+    pub(super) async fn landed(self) {
+        // Nobody closes it: an error can't be.
+        let turn = self.0.going_on.acquire().await;
         // To the end of the runtime's queue, behind everybody else who has something to do.
         tokio::task::yield_now().await;
         drop(turn);
