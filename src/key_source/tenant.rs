@@ -12,7 +12,7 @@ use crate::domain::keys::KeyDocument;
 
 /// How many of those who waited for a fetch go on at once. Thousands may wait for an endpoint that hangs: what they do
 /// next would else keep every other tenant's customers waiting.
-const GOING_ON_MAX: usize = 16;
+const GOING_ON_MAX: usize = 4;
 
 /// What the key source needs to know of a tenant.
 #[derive(Debug, Clone)]
