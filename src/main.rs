@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use usher::cli::{self, Exit};
 use usher::telemetry;
 
-/// A connection's beginning makes and drops many buffers of some kilobytes. The system's allocator joins and splits them
-/// again and again, which took a tenth of the time.
+/// A connection's beginning makes and drops many buffers of some kilobytes. The system's allocator joins and splits
+/// them again and again, which took a tenth of the time.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -20,8 +20,8 @@ use crate::wire::Close;
 
 use super::metered::{InboundFault, Metered};
 
-/// Read at once, in bytes; a longer frame takes room for itself. The library's default of 128 KiB is allocated for every
-/// socket and cleared at every read, and what the longest frame took stays with the socket.
+/// Read at once, in bytes; a longer frame takes room for itself. The library's default of 128 KiB is allocated for
+/// every socket and cleared at every read, and what the longest frame took stays with the socket.
 const READ_BUFFER: usize = 512;
 /// Bytes that may wait to be written beside a frame. Pongs are queued while a widget doesn't read: without a bound they
 /// grow for ever.

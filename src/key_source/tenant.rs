@@ -89,8 +89,8 @@ impl Slot {
 }
 
 impl Landing {
-    /// Completes when the fetch has ended, for a few of those who wait at a time. Whoever drops this leaves the fetch to
-    /// the others.
+    /// Completes when the fetch has ended, for a few of those who wait at a time. Whoever drops this leaves the fetch
+    /// to the others.
     pub(super) async fn landed(self) {
         // Nobody closes it: an error can't be.
         let turn = self.0.going_on.acquire().await;

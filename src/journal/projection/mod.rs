@@ -31,8 +31,8 @@ pub use summary::{BadCursor, Cursor, Filter, OpenCounts, Summary};
 
 /// How long somebody who asks waits for what was stored before.
 const NEARLY_WITHIN: Duration = Duration::from_millis(500);
-/// A batch is taken at most this often: what a busy journal stores meanwhile is written at once, and each conversation in
-/// it once. A quiet journal's next entry is not kept waiting.
+/// A batch is taken at most this often: what a busy journal stores meanwhile is written at once, and each conversation
+/// in it once. A quiet journal's next entry is not kept waiting.
 const BATCH_EVERY: Duration = Duration::from_millis(50);
 /// The most entries in a batch.
 const BATCH_MAX: usize = 4096;
