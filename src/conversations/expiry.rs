@@ -18,7 +18,7 @@ use super::Conversations;
 
 /// Downgrades under way at once: enough that the journal commits many together, and so few that what a customer says
 /// in the second in which thousands of tokens end waits for no more than these.
-const CONCURRENT: usize = 32;
+const CONCURRENT: usize = 8;
 /// Conversations taken from the projection at once.
 const PAGE: usize = 4096;
 /// The longest sleep, so that a stepped clock is noticed; also the pause after a failure.
