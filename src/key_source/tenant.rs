@@ -10,9 +10,9 @@ use super::cache::{Cache, Freshness};
 use crate::domain::id::TenantId;
 use crate::domain::keys::KeyDocument;
 
-/// How many of those who waited for a fetch go on at once. Thousands may wait for an endpoint that hangs: what they do
-/// next would else keep every other tenant's customers waiting.
-const GOING_ON_MAX: usize = 4;
+/// How many of those who waited for a fetch go on between two looks at the sockets. Thousands may wait for an endpoint
+/// that hangs: what they do next would else keep every other tenant's customers waiting.
+const GOING_ON_MAX: usize = 1;
 
 /// What the key source needs to know of a tenant.
 #[derive(Debug, Clone)]
