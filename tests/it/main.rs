@@ -19,6 +19,8 @@ mod downgrade;
 #[cfg(test)]
 mod drain;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod hostile;
