@@ -13,6 +13,7 @@ mod gestures;
 mod problem;
 mod query;
 mod reader;
+mod recent;
 mod revocation_body;
 mod revocations;
 mod summary;
@@ -42,6 +43,7 @@ use crate::revocations::Revocations;
 use auth::Clients;
 use call::scoped;
 use problem::{Code, Problem};
+use recent::Recent;
 
 /// What the consumer listener works with.
 #[derive(Debug)]
@@ -75,6 +77,7 @@ struct Shared {
     tenants: BTreeMap<TenantId, Arc<Tenant>>,
     conversations: Conversations,
     journal: Journal,
+    recent: Recent,
     projection: Projection,
     revocations: Revocations,
     clock: Clock,
@@ -92,6 +95,7 @@ pub fn router(state: ConsumerState) -> Router {
         clients: Clients::new(state.clients),
         tenants: state.tenants,
         conversations: state.conversations,
+        recent: Recent::start(&state.journal, &state.lifecycle),
         journal: state.journal,
         projection: state.projection,
         revocations: state.revocations,

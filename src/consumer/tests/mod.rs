@@ -5,6 +5,7 @@ mod commands;
 mod conversations;
 mod events;
 mod gestures;
+mod recent;
 mod revocations;
 
 use std::collections::{BTreeMap, HashMap};
