@@ -43,6 +43,8 @@ mod operations;
 #[cfg(test)]
 mod prometheus;
 #[cfg(test)]
+mod queues;
+#[cfg(test)]
 mod read;
 #[cfg(test)]
 mod refresh;

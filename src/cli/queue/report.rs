@@ -85,7 +85,8 @@ impl Report<'_> {
                 queue.priority.map(|priority| format!(", priority {priority}")).unwrap_or_default();
             writeln!(out, "{mark} {}{priority}: {}", queue.name.escape_debug(), self.why(queue, outcome))?;
             if let Some(rule) = &queue.when {
-                writeln!(out, "     when {}", rule.text().trim().escape_debug())?;
+                let text = rule.text().trim().replace(char::is_control, " ");
+                writeln!(out, "     when {text}")?;
             }
         }
         if !taken {

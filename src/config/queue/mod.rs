@@ -31,11 +31,10 @@ pub(super) fn build(raw: &[RawQueue], policy: &ContextPolicy, reader: &mut Reade
         let when = queue.when.as_deref().and_then(|text| rule(text, policy, &at.key("when"), reader));
         let Some(name) = &queue.name else { continue };
         check_name(name, &queues, &at.key("name"), reader);
-        if let (Some(before), Some(_)) = (queues.iter().find(|before| before.when.is_none()), &queue.when) {
-            let message = format!(
-                "is never asked: the queue `{}` before it takes every conversation",
-                shown(&before.name)
-            );
+        let all = raw[..index].iter().find(|before| before.when.is_none());
+        if let (Some(RawQueue { name: Some(all), .. }), Some(_)) = (all, &queue.when) {
+            let message =
+                format!("is never asked: the queue `{}` before it takes every conversation", shown(all));
             reader.warn(&at.key("when"), message, "Put the queue without `when` last");
         }
         queues.push(Queue { name: name.as_str().into(), when, priority: queue.priority });

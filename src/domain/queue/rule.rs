@@ -50,6 +50,8 @@ impl Rule {
             let first = errors.errors.first();
             let at = first.map_or(0, |error| byte_at(text, error.pos));
             let said = first.map_or("", |error| error.msg.trim_start_matches("Syntax error: "));
+            // What would have been right there is a list of all that CEL has.
+            let said = said.split_once(" expecting {").map_or(said, |(wrong, _)| wrong);
             let said: String = said.chars().filter(|c| !c.is_control()).take(MAX_SAID).collect();
             let message = format!("is no expression of CEL: {said}");
             RuleFault::new(at, message, "Write it like `authenticated && vars.tier == \"gold\"`")

@@ -16,6 +16,7 @@ use usher::domain::token::KeyExpiry;
 
 mod faults;
 mod hostile;
+mod queues;
 mod variables;
 
 /// The example of the specification, with a whole hash in the place of its shortened one.
