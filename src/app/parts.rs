@@ -49,6 +49,9 @@ impl Parts {
         let idle_after = idle_after(&config.conversations);
         let conversations =
             Conversations::idling(journal.clone(), clock, metrics.clone(), lifecycle.clone(), idle_after);
+        for tenant in config.tenants.values() {
+            conversations.replace_queues(tenant.id.clone(), tenant.queues.clone());
+        }
         Ok(Self { journal, projection, conversations, clock, metrics, lifecycle })
     }
 

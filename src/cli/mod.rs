@@ -6,6 +6,7 @@ pub mod demo;
 mod echo;
 pub mod keys;
 mod online;
+pub mod queue;
 pub mod schema;
 pub mod serve;
 mod source;
@@ -81,6 +82,9 @@ enum Command {
     /// About key documents.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// About queues and their rules.
+    #[command(subcommand)]
+    Queue(QueueCommand),
     /// About the configuration's form.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -106,6 +110,15 @@ enum KeysCommand {
     ///
     /// Exit code 0 where the gateway would take the document, 1 where it would not.
     Inspect(keys::InspectArgs),
+}
+
+#[derive(Debug, Subcommand)]
+enum QueueCommand {
+    /// Which queue takes a conversation that is begun with this token and these variables, and why not the others.
+    ///
+    /// The token is judged as the gateway would. Exit code 0 where a queue could be told, 1 where the token is refused,
+    /// 64 where the configuration can't be used.
+    Explain(queue::ExplainArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -137,6 +150,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         }
         Command::Token(TokenCommand::Mint(args)) => token::mint(args, &mut out, &mut io::stderr()),
         Command::Keys(KeysCommand::Inspect(args)) => keys::inspect(args, &mut out, &mut io::stderr()),
+        Command::Queue(QueueCommand::Explain(args)) => {
+            queue::explain(args, &vars, io::stdin(), &mut out, &mut io::stderr())
+        }
         Command::Config(ConfigCommand::Schema(args)) => schema::run(args, &mut out),
         #[cfg(debug_assertions)]
         Command::WebsocketEcho(args) => echo::run(args, &mut out),

@@ -19,6 +19,7 @@ mod gateway;
 mod key_url;
 mod origin;
 mod overrides;
+mod queue;
 mod raw;
 mod raw_tenant;
 mod reader;

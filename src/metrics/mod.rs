@@ -154,6 +154,16 @@ impl Metrics {
         }
     }
 
+    /// A queue's rule could not be evaluated. Tenants and rules are bounded by the configuration.
+    pub fn queue_rule_failed(&self, tenant: &TenantId, rule: &str) {
+        self.chat.queue_rule_failures.with_label_values(&[tenant.as_str(), rule]).inc();
+    }
+
+    /// A queue has a rule, which has not failed yet: its series begins at zero, so that the first failure is seen.
+    pub fn announce_queue_rule(&self, tenant: &TenantId, rule: &str) {
+        self.chat.queue_rule_failures.with_label_values(&[tenant.as_str(), rule]).inc_by(0);
+    }
+
     /// A record became durable.
     pub fn journal_appended(&self, elapsed: Duration) {
         self.journal.append_seconds.observe(elapsed.as_secs_f64());

@@ -49,6 +49,8 @@ mod operations;
 #[cfg(test)]
 mod prometheus;
 #[cfg(test)]
+mod queues;
+#[cfg(test)]
 mod read;
 #[cfg(test)]
 mod refresh;

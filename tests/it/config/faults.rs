@@ -211,10 +211,6 @@ fn what_comes_with_a_later_version_is_refused() {
     );
     usher("[listen.tls.public]\ncertificate = \"c\"\n", "usher.toml:1: listen.tls.public: TLS … let a proxy");
     usher("[journal]\nengine = \"nats\"\n", "usher.toml:2: journal.engine: this build of usher has no NATS");
-    tenant(
-        "[[queue]]\nname = \"q\"\npriority = 1\n",
-        "3: queue[0].priority: rules for queues come with a later",
-    );
 }
 
 #[test]
