@@ -118,7 +118,8 @@ impl Endpoint {
         }
         let now = self.shared.clock.now();
         let stops = self.shared.lifecycle.is_stopping();
-        let renews = self.place.until < now.plus(RENEWED_WITHIN).millis();
+        // Where nobody else can come, nobody has to be kept away.
+        let renews = !self.shared.alone && self.place.until < now.plus(RENEWED_WITHIN).millis();
         if self.reached == self.place.position && !renews && !stops {
             return true;
         }

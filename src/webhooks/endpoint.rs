@@ -12,21 +12,37 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
 use crate::domain::id::ConversationId;
-use crate::journal::{Follow, Followed, Item, JournalError, Revision};
+use crate::journal::{FOLLOW_BATCH_MAX, Follow, Followed, Item, JournalError, Revision};
 use crate::wire::event_type;
 
 use super::Shared;
 use super::kept::{Held, Place, decode, held_key};
-use super::lane::{End, Lane, Phase, judge};
+use super::lane::{End, Kept, Lane, Phase, judge};
 use super::pass::Pass;
 use super::run::{Ran, Run, Runner, Running};
 
-/// Conversations that have something to deliver. Beyond these, the journal is read no further.
-const LANES_MAX: usize = 16_384;
-/// Runs at one time.
-const RUNS_MAX: usize = 64;
-/// Of these, for conversations that have failed before: what stalls again leaves room for what doesn't.
-const RETRIES_MAX: usize = 32;
+/// How much an endpoint may take up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Conversations that have something to deliver. Beyond these, the journal is read no further.
+    pub(super) lanes: usize,
+    /// Of these, conversations that an operator released, or that waited for a retry when the process began: they leave
+    /// room for others.
+    pub(super) taken_up: usize,
+    /// Runs at one time.
+    pub(super) runs: usize,
+    /// Of these, for conversations that have failed before: what stalls again leaves room for what doesn't.
+    pub(super) retries: usize,
+    /// Events that are read at a time.
+    pub(super) batch: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { lanes: 16_384, taken_up: 8192, runs: 64, retries: 32, batch: FOLLOW_BATCH_MAX }
+    }
+}
+
 /// Events at hand; those of later lanes are read again.
 const EVENTS_MAX: usize = 256;
 /// Batches of the journal that the place may fall behind.
@@ -151,10 +167,11 @@ impl Endpoint {
     }
 
     async fn next(&mut self, tick: &mut tokio::time::Interval) -> Happened {
-        let due = self.waiting.peek().map(|Reverse((at, _))| *at).filter(|_| self.retries < RETRIES_MAX);
+        let bounds = self.shared.bounds;
+        let due = self.waiting.peek().map(|Reverse((at, _))| *at).filter(|_| self.retries < bounds.retries);
         let may_read =
-            self.read_again_at.is_none() && self.busy() < LANES_MAX && self.batches.len() < BATCHES_MAX;
-        let may_pass = self.pass.is_some() && self.lanes.len() < 2 * LANES_MAX;
+            self.read_again_at.is_none() && self.busy() < bounds.lanes && self.batches.len() < BATCHES_MAX;
+        let may_pass = self.pass.is_some() && self.lanes.len() < bounds.taken_up;
         tokio::select! {
             () = self.shared.lifecycle.stopped() => Happened::Stopping,
             Some(ran) = self.runs.next() => Happened::Ran(ran),
@@ -162,7 +179,7 @@ impl Endpoint {
             _ = tick.tick() => Happened::Tick,
             () = self.shared.wake.notified() => Happened::Woken,
             () = std::future::ready(()), if may_pass => Happened::Passing,
-            read = self.follow.next(), if may_read => Happened::Read(read),
+            read = self.follow.next_up_to(bounds.batch), if may_read => Happened::Read(read),
         }
     }
 
@@ -173,13 +190,14 @@ impl Endpoint {
 
     fn start_runs(&mut self) {
         let now = Instant::now();
-        let Shared { lifecycle, clock, alone, .. } = &self.shared;
+        let Shared { lifecycle, clock, alone, bounds, .. } = &self.shared;
+        let bounds = *bounds;
         // Where a lease could not be renewed in time, another node may post by now.
         let may_post = *alone || self.place.until > clock.now().millis();
         if lifecycle.is_stopping() || !may_post {
             return;
         }
-        while self.runs.len() < RUNS_MAX && self.retries < RETRIES_MAX {
+        while self.runs.len() < bounds.runs && self.retries < bounds.retries {
             let Some(Reverse((at, id))) = self.waiting.peek().copied() else { break };
             if at > now {
                 break;
@@ -187,7 +205,7 @@ impl Endpoint {
             self.waiting.pop();
             self.start_run(id);
         }
-        while self.runs.len() < RUNS_MAX
+        while self.runs.len() < bounds.runs
             && let Some(id) = self.ready.pop_front()
         {
             self.start_run(id);
@@ -295,7 +313,9 @@ impl Endpoint {
         if held.is_parked() || self.lanes.contains_key(&conversation) {
             return;
         }
-        self.lanes.insert(conversation, Lane::held(&held, item.revision, self.shared.clock.now()));
+        let mut lane = Lane::held(&held, self.shared.clock.now());
+        lane.kept = Some(Kept { revision: item.revision, is_current: true });
+        self.lanes.insert(conversation, lane);
         self.ready.push_back(conversation);
     }
 

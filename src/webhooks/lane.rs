@@ -108,7 +108,7 @@ impl Lane {
     }
 
     /// From what was kept by an earlier process, or released by an operator.
-    pub(super) fn held(held: &Held, revision: Revision, now: UnixTime) -> Self {
+    pub(super) fn held(held: &Held, now: UnixTime) -> Self {
         let tried_at = held.tried_at.map(UnixTime::from_millis);
         Self {
             next: held.next(),
@@ -122,7 +122,7 @@ impl Lane {
             tried: tried_at.map(|first| Tried { first, failures: 0 }),
             failure: None,
             event: None,
-            kept: Some(Kept { revision, is_current: true }),
+            kept: None,
         }
     }
 

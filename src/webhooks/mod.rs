@@ -18,6 +18,8 @@ mod post;
 mod run;
 mod schedule;
 mod signature;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -39,7 +41,7 @@ use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 
 use self::checkpoint::LEASE;
-use self::endpoint::{Endpoint, Left};
+use self::endpoint::{Bounds, Endpoint, Left};
 use self::kept::{Place, decode, encode, place_key};
 use self::post::{HttpPost, Post, RESULTS};
 use self::run::Runner;
@@ -90,6 +92,7 @@ struct Shared {
     /// Told when something was released.
     wake: Arc<Notify>,
     standing: watch::Sender<Standing>,
+    bounds: Bounds,
 }
 
 impl fmt::Debug for Shared {
@@ -136,6 +139,7 @@ impl Webhooks {
                 lifecycle: setup.lifecycle.clone(),
                 wake: Arc::default(),
                 standing: watch::Sender::default(),
+                bounds: Bounds::default(),
             };
             endpoints.insert(webhook.id.clone(), shared);
         }
