@@ -17,6 +17,7 @@ use usher::domain::token::KeyExpiry;
 mod faults;
 mod hostile;
 mod variables;
+mod webhooks;
 
 /// The example of the specification, with a whole hash in the place of its shortened one.
 const USHER: &str = include_str!("usher.toml");

@@ -1,6 +1,7 @@
 //! Events are posted: signed, at least once, in order within a conversation, whatever the endpoint does.
 
 mod kill;
+mod manual;
 mod parking;
 mod posting;
 mod receiver;
