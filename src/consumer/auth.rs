@@ -1,6 +1,7 @@
 //! Who calls, and may they? API keys of the form `{id}.{secret}`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use aws_lc_rs::{constant_time, digest};
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -16,7 +17,7 @@ const SECRETS_MAX: usize = 2;
 /// The programs that may call, by their ids.
 #[derive(Debug)]
 pub(super) struct Clients {
-    by_id: HashMap<Box<str>, Client>,
+    by_id: HashMap<Box<str>, Arc<Client>>,
     /// Compared where there is no hash to compare, so that an unknown id costs what a known one does. Nobody knows
     /// what it is a hash of.
     decoy: [u8; 32],
@@ -24,12 +25,12 @@ pub(super) struct Clients {
 
 impl Clients {
     pub(super) fn new(clients: Vec<Client>) -> Self {
-        let by_id = clients.into_iter().map(|client| (client.id.as_str().into(), client)).collect();
+        let by_id = clients.into_iter().map(|client| (client.id.as_str().into(), Arc::new(client))).collect();
         Self { by_id, decoy: random() }
     }
 
     /// The client that calls, which must have `scope`.
-    pub(super) fn authorise(&self, headers: &HeaderMap, scope: Scope) -> Result<&Client, Problem> {
+    pub(super) fn authorise(&self, headers: &HeaderMap, scope: Scope) -> Result<Arc<Client>, Problem> {
         let Some(key) = bearer(headers) else {
             let detail = "An API key is needed: send one header Authorization: Bearer {id}.{secret}.";
             return Err(unauthorized(detail, "Bearer realm=\"usher\""));
@@ -39,10 +40,10 @@ impl Clients {
                           one where it was replaced.";
             unauthorized(detail, "Bearer realm=\"usher\", error=\"invalid_token\"")
         })?;
-        if client.scopes.allow(scope) { Ok(client) } else { Err(insufficient(scope)) }
+        if client.scopes.allow(scope) { Ok(Arc::clone(client)) } else { Err(insufficient(scope)) }
     }
 
-    fn authenticate(&self, key: &str) -> Option<&Client> {
+    fn authenticate(&self, key: &str) -> Option<&Arc<Client>> {
         let (id, secret) = key.split_once('.').unwrap_or((key, ""));
         let client = self.by_id.get(id);
         let hashes = client.map_or(&[][..], |client| &client.secrets);

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::body::Bytes;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::config::{Client, Scope};
 use crate::conversations::{CommandError, Live};
 use crate::domain::conversation::{
     Assign, AuthenticationRequest, Author, EndedBy, Event, InvalidTransition, MESSAGE_ID_CHARACTERS_MAX,
@@ -18,9 +16,10 @@ use crate::domain::id::ClientId;
 use crate::journal::Record;
 use crate::wire::Rfc3339;
 
-use super::body::{self, Members};
+use super::Shared;
+use super::body::Members;
+use super::call::Call;
 use super::problem::Problem;
-use super::{ConversationPath, Shared};
 
 /// Characters of a name, a queue or an agent.
 const LABEL_CHARACTERS_MAX: usize = 100;
@@ -30,66 +29,33 @@ const REQUEST_CHARACTERS_MAX: usize = 500;
 const REASON_CHARACTERS_MAX: usize = 200;
 
 /// `POST /v1/conversations/{id}/messages`
-pub(super) async fn message(
-    State(shared): State<Arc<Shared>>,
-    path: ConversationPath,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    let (client, live, body) = open(&shared, path, &headers, body).await?;
-    let message = read_message(&body, &client.id, shared.message_characters)?;
-    once(&shared, live, Event::Message(message)).await
+pub(super) async fn message(mut call: Call) -> Result<Response, Problem> {
+    let (live, body) = call.command().await?;
+    let message = read_message(&body, &call.client.id, call.shared.message_characters)?;
+    once(&call.shared, live, Event::Message(message)).await
 }
 
 /// `POST /v1/conversations/{id}/authentication-request`
-pub(super) async fn request_authentication(
-    State(shared): State<Arc<Shared>>,
-    path: ConversationPath,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    let (client, live, body) = open(&shared, path, &headers, body).await?;
-    let request = read_authentication_request(&body, &client.id)?;
-    once(&shared, live, Event::RequestAuthentication(request)).await
+pub(super) async fn request_authentication(mut call: Call) -> Result<Response, Problem> {
+    let (live, body) = call.command().await?;
+    let request = read_authentication_request(&body, &call.client.id)?;
+    once(&call.shared, live, Event::RequestAuthentication(request)).await
 }
 
 /// `PUT /v1/conversations/{id}/assignment`
-pub(super) async fn assign(
-    State(shared): State<Arc<Shared>>,
-    path: ConversationPath,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<StatusCode, Problem> {
-    let (_, live, body) = open(&shared, path, &headers, body).await?;
+pub(super) async fn assign(mut call: Call) -> Result<StatusCode, Problem> {
+    let (live, body) = call.command().await?;
     let assign = read_assignment(&body)?;
-    execute(&shared, live, Event::Assign(assign)).await?;
+    execute(&call.shared, live, Event::Assign(assign)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `POST /v1/conversations/{id}/end`
-pub(super) async fn end(
-    State(shared): State<Arc<Shared>>,
-    path: ConversationPath,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<StatusCode, Problem> {
-    let (_, live, body) = open(&shared, path, &headers, body).await?;
+pub(super) async fn end(mut call: Call) -> Result<StatusCode, Problem> {
+    let (live, body) = call.command().await?;
     let reason = read_reason(&body)?;
-    execute(&shared, live, Event::End { by: EndedBy::Agent, reason }).await?;
+    execute(&call.shared, live, Event::End { by: EndedBy::Agent, reason }).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// What every command begins with, in the order of the refusals: who asks and may they, about what, with which body.
-pub(super) async fn open<'s>(
-    shared: &'s Shared,
-    path: ConversationPath,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<(&'s Client, Arc<Live>, Bytes), Problem> {
-    let client = shared.clients.authorise(headers, Scope::ConversationsWrite)?;
-    let live = shared.conversation(client, path).await?;
-    let body = body::read(headers, body).await?;
-    Ok((client, live, body))
 }
 
 /// Why a command did nothing.

@@ -1,34 +1,25 @@
 //! Conversations to look at: the list, one at a glance, and the journal of one.
 
-use std::sync::Arc;
-
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::config::{AllowedTenants, Scope};
+use crate::config::AllowedTenants;
 use crate::conversations::CommandError;
 use crate::domain::conversation::{Event, InvalidTransition};
 use crate::domain::id::Sequence;
 use crate::journal::projection::{Cursor, Filter, Summary};
 use crate::wire::write_event;
 
+use super::call::Call;
 use super::problem::Problem;
-use super::query::Query;
-use super::{ConversationPath, SEQUENCE_MAX, Shared, conversation_id, summary};
+use super::{SEQUENCE_MAX, summary};
 
 /// `GET /v1/conversations`
-pub(super) async fn list(
-    State(shared): State<Arc<Shared>>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Problem> {
-    let client = shared.clients.authorise(&headers, Scope::ConversationsRead)?;
-    let query = Query::of(query.as_deref());
-    let tenants =
-        query.all("tenant").map(|name| shared.tenant(client, name)).collect::<Result<Vec<_>, _>>()?;
+pub(super) async fn list(call: Call) -> Result<Response, Problem> {
+    let tenant = call.tenant()?;
+    let Call { shared, client, query, .. } = call;
     query.only(&["tenant", "status", "authenticated", "queue", "subject", "limit", "cursor"])?;
     let limit = query.limit()?;
     let cursor = query.get("cursor").map(str::parse::<Cursor>).transpose().map_err(|_| bad_cursor())?;
@@ -38,7 +29,7 @@ pub(super) async fn list(
             AllowedTenants::Any => None,
             AllowedTenants::Listed(listed) => Some(listed.iter().cloned().collect()),
         },
-        tenant: tenants.into_iter().next(),
+        tenant,
         open: query.either("status", "open", "ended")?,
         authenticated: query.either("authenticated", "true", "false")?,
         as_of: Some(now),
@@ -53,20 +44,12 @@ pub(super) async fn list(
 }
 
 /// `GET /v1/conversations/{id}`
-pub(super) async fn summary(
-    State(shared): State<Arc<Shared>>,
-    path: ConversationPath,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Problem> {
-    let client = shared.clients.authorise(&headers, Scope::ConversationsRead)?;
-    let live = shared.conversation(client, path).await?;
-    if query.as_deref().is_some_and(|query| !query.is_empty()) {
-        return Err(Problem::invalid("This call takes no query parameters."));
-    }
-    let clock = shared.clock;
+pub(super) async fn summary(mut call: Call) -> Result<Response, Problem> {
+    let live = call.conversation().await?;
+    call.query.none()?;
+    let clock = call.shared.clock;
     // Run to its end whether or not the caller waits, as every command is.
-    let reading = shared.lifecycle.spawn(async move {
+    let reading = call.shared.lifecycle.spawn(async move {
         let gone = CommandError::Refused(InvalidTransition::NotStarted);
         let mut locked = live.lock().await?.ok_or(gone)?;
         // A downgrade that is due is stored before anybody sees the conversation.
@@ -82,18 +65,12 @@ pub(super) async fn summary(
 }
 
 /// `GET /v1/conversations/{id}/events`
-pub(super) async fn journal(
-    State(shared): State<Arc<Shared>>,
-    path: ConversationPath,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Problem> {
-    let client = shared.clients.authorise(&headers, Scope::EventsRead)?;
-    let id = conversation_id(path)?;
+pub(super) async fn journal(call: Call) -> Result<Response, Problem> {
+    let id = call.conversation_id()?;
+    let Call { shared, client, query, .. } = call;
     let tail = shared.journal.read_last(id, 1).await?;
     let tail = tail.filter(|tail| client.tenants.admit(&tail.place.tenant));
     let end = tail.ok_or_else(Problem::unknown_conversation)?.head.sequence();
-    let query = Query::of(query.as_deref());
     query.only(&["after", "limit", "cursor"])?;
     let limit = query.limit()?;
     let after = query.number("after", 0..=SEQUENCE_MAX)?.map(Sequence::new);

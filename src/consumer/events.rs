@@ -1,19 +1,17 @@
 //! `GET /v1/events`: every event that the client may see, from its place on, and then as they happen.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 
-use crate::config::{Client, Scope};
 use crate::journal::Position;
 use crate::wire::{EVENT_TYPES, TYPING_TYPE};
 
 use super::Shared;
+use super::call::Call;
 use super::problem::Problem;
 use super::query::{Query, quoted};
 use super::reader::{Filter, Format, Reader};
@@ -30,14 +28,10 @@ struct Beginning {
     is_news: bool,
 }
 
-pub(super) async fn stream(
-    State(shared): State<Arc<Shared>>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Problem> {
-    let client = shared.clients.authorise(&headers, Scope::EventsRead)?;
-    let query = Query::of(query.as_deref());
-    let filter = filter(&shared, client, &query)?;
+/// `GET /v1/events`
+pub(super) async fn stream(call: Call) -> Result<Response, Problem> {
+    let filter = filter(&call)?;
+    let Call { shared, headers, query, .. } = call;
     let Beginning { position, is_news } = beginning(&shared, &headers, &query).await?;
     let format = format(&headers);
     let reader = Reader::new(&shared, filter, format, position, is_news);
@@ -52,12 +46,11 @@ pub(super) async fn stream(
     Ok((StatusCode::OK, headers, Body::from_stream(chunks)).into_response())
 }
 
-fn filter(shared: &Shared, client: &Client, query: &Query) -> Result<Filter, Problem> {
-    let tenants =
-        query.all("tenant").map(|name| shared.tenant(client, name)).collect::<Result<Vec<_>, _>>()?;
-    query.only(&["after", "tenant", "types"])?;
-    let types = query.get("types").map(types).transpose()?;
-    Ok(Filter { allowed: client.tenants.clone(), tenant: tenants.into_iter().next(), types })
+fn filter(call: &Call) -> Result<Filter, Problem> {
+    let tenant = call.tenant()?;
+    call.query.only(&["after", "tenant", "types"])?;
+    let types = call.query.get("types").map(types).transpose()?;
+    Ok(Filter { allowed: call.client.tenants.clone(), tenant, types })
 }
 
 fn types(list: &str) -> Result<BTreeSet<&'static str>, Problem> {

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 
 use crate::conversations::{CommandError, Live, Locked};
 use crate::domain::conversation::{Author, InvalidTransition, Reader, Role};
@@ -12,9 +10,10 @@ use crate::domain::id::Sequence;
 use crate::wire::Close;
 
 use super::body::Members;
-use super::commands::{Failed, open};
+use super::call::Call;
+use super::commands::Failed;
 use super::problem::Problem;
-use super::{ConversationPath, SEQUENCE_MAX, Shared};
+use super::{SEQUENCE_MAX, Shared};
 
 enum Gesture {
     Typing(Author),
@@ -23,45 +22,30 @@ enum Gesture {
 }
 
 /// `POST /v1/conversations/{id}/typing`
-pub(super) async fn typing(
-    State(shared): State<Arc<Shared>>,
-    path: ConversationPath,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<StatusCode, Problem> {
-    let (client, live, body) = open(&shared, path, &headers, body).await?;
+pub(super) async fn typing(mut call: Call) -> Result<StatusCode, Problem> {
+    let (live, body) = call.command().await?;
     Members::parse(&body, &[])?.finish()?;
-    let author = Author::consumer(client.id.clone(), Role::Agent);
-    make(&shared, live, Gesture::Typing(author)).await?;
+    let author = Author::consumer(call.client.id.clone(), Role::Agent);
+    make(&call.shared, live, Gesture::Typing(author)).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
 /// `POST /v1/conversations/{id}/read`
-pub(super) async fn read(
-    State(shared): State<Arc<Shared>>,
-    path: ConversationPath,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<StatusCode, Problem> {
-    let (_, live, body) = open(&shared, path, &headers, body).await?;
+pub(super) async fn read(mut call: Call) -> Result<StatusCode, Problem> {
+    let (live, body) = call.command().await?;
     let mut members = Members::parse(&body, &["up_to"])?;
     let up_to = members.number("up_to", 1..=SEQUENCE_MAX);
     let Some(up_to) = up_to else { return Err(members.refused()) };
     members.finish()?;
-    make(&shared, live, Gesture::Read(Sequence::new(up_to))).await?;
+    make(&call.shared, live, Gesture::Read(Sequence::new(up_to))).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `POST /v1/conversations/{id}/reconnect`
-pub(super) async fn reconnect(
-    State(shared): State<Arc<Shared>>,
-    path: ConversationPath,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<StatusCode, Problem> {
-    let (_, live, body) = open(&shared, path, &headers, body).await?;
+pub(super) async fn reconnect(mut call: Call) -> Result<StatusCode, Problem> {
+    let (live, body) = call.command().await?;
     Members::parse(&body, &[])?.finish()?;
-    make(&shared, live, Gesture::Reconnect).await?;
+    make(&call.shared, live, Gesture::Reconnect).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,10 +1,11 @@
 //! The routing engines' side: HTTP and JSON for the programs that read events and act on conversations.
 //!
-//! Every handler goes the same way: who asks and may they (`auth`), about what, what exactly (`query`, `body`), do it,
-//! answer. What goes wrong on the way is a `problem`.
+//! Every handler gets a `call`, which goes the same way: who asks and may they (`auth`), about what, what exactly
+//! (`query`, `body`). Then it does it and answers. What goes wrong on the way is a `problem`.
 
 mod auth;
 mod body;
+mod call;
 mod commands;
 mod conversations;
 mod events;
@@ -22,18 +23,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Path;
-use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderValue, header};
 use axum::middleware::map_response;
 use axum::response::Response;
-use axum::routing::{delete, get, post, put};
+use axum::routing::MethodFilter;
 
 use crate::clock::Clock;
-use crate::config::{Client, Tenant};
+use crate::config::{Client, Scope, Tenant};
 use crate::conversations::{Conversations, Live};
 use crate::domain::conversation::{Place, Status};
-use crate::domain::id::{ConversationId, TenantId};
+use crate::domain::id::TenantId;
 use crate::journal::Journal;
 use crate::journal::projection::Projection;
 use crate::lifecycle::Lifecycle;
@@ -41,6 +40,7 @@ use crate::metrics::Metrics;
 use crate::revocations::Revocations;
 
 use auth::Clients;
+use call::scoped;
 use problem::{Code, Problem};
 
 /// What the consumer listener works with.
@@ -86,9 +86,6 @@ struct Shared {
 /// The greatest sequence that a JSON number tells from its neighbours.
 const SEQUENCE_MAX: u64 = 1 << 53;
 
-/// The conversation in a path, whatever stands there.
-type ConversationPath = Result<Path<String>, PathRejection>;
-
 /// The routes of the consumer listener.
 pub fn router(state: ConsumerState) -> Router {
     let shared = Shared {
@@ -103,26 +100,40 @@ pub fn router(state: ConsumerState) -> Router {
         lifecycle: state.lifecycle,
         message_characters: state.message_characters,
     };
-    Router::new()
-        .route("/v1/events", get(events::stream))
-        .route("/v1/conversations", get(conversations::list))
-        .route("/v1/conversations/{id}", get(conversations::summary))
-        .route("/v1/conversations/{id}/events", get(conversations::journal))
-        .route("/v1/conversations/{id}/messages", post(commands::message))
-        .route("/v1/conversations/{id}/authentication-request", post(commands::request_authentication))
-        .route("/v1/conversations/{id}/typing", post(gestures::typing))
-        .route("/v1/conversations/{id}/read", post(gestures::read))
-        .route("/v1/conversations/{id}/reconnect", post(gestures::reconnect))
-        .route("/v1/conversations/{id}/assignment", put(commands::assign))
-        .route("/v1/conversations/{id}/end", post(commands::end))
-        .route("/v1/revocations", post(revocations::revoke).get(revocations::list))
-        .route("/v1/revocations/{id}", delete(revocations::lift))
+    calls()
         .fallback(async || {
             Problem::new(Code::NotFound, "There is nothing at this path; see the consumer API.")
         })
         .method_not_allowed_fallback(wrong_method)
         .layer(map_response(personal))
         .with_state(Arc::new(shared))
+}
+
+fn calls() -> Router<Arc<Shared>> {
+    const GET: MethodFilter = MethodFilter::GET;
+    const POST: MethodFilter = MethodFilter::POST;
+    const PUT: MethodFilter = MethodFilter::PUT;
+    const DELETE: MethodFilter = MethodFilter::DELETE;
+    const READ: Scope = Scope::ConversationsRead;
+    const WRITE: Scope = Scope::ConversationsWrite;
+    Router::new()
+        .route("/v1/events", scoped(GET, Scope::EventsRead, events::stream))
+        .route("/v1/conversations", scoped(GET, READ, conversations::list))
+        .route("/v1/conversations/{id}", scoped(GET, READ, conversations::summary))
+        .route("/v1/conversations/{id}/events", scoped(GET, Scope::EventsRead, conversations::journal))
+        .route("/v1/conversations/{id}/messages", scoped(POST, WRITE, commands::message))
+        .route(
+            "/v1/conversations/{id}/authentication-request",
+            scoped(POST, WRITE, commands::request_authentication),
+        )
+        .route("/v1/conversations/{id}/typing", scoped(POST, WRITE, gestures::typing))
+        .route("/v1/conversations/{id}/read", scoped(POST, WRITE, gestures::read))
+        .route("/v1/conversations/{id}/reconnect", scoped(POST, WRITE, gestures::reconnect))
+        .route("/v1/conversations/{id}/assignment", scoped(PUT, WRITE, commands::assign))
+        .route("/v1/conversations/{id}/end", scoped(POST, WRITE, commands::end))
+        .route("/v1/revocations", scoped(POST, Scope::RevocationsWrite, revocations::revoke))
+        .route("/v1/revocations", scoped(GET, Scope::RevocationsRead, revocations::list))
+        .route("/v1/revocations/{id}", scoped(DELETE, Scope::RevocationsWrite, revocations::lift))
 }
 
 async fn wrong_method() -> Problem {
@@ -139,14 +150,6 @@ async fn personal(mut response: Response) -> Response {
 }
 
 impl Shared {
-    /// The conversation that a client asks for by its id: one that isn't, and one that is not the client's, are
-    /// answered alike.
-    async fn conversation(&self, client: &Client, path: ConversationPath) -> Result<Arc<Live>, Problem> {
-        let live = self.conversations.get(conversation_id(path)?);
-        self.place(client, &live).await?;
-        Ok(live)
-    }
-
     /// Where a conversation lies that a client names elsewhere than in the path.
     async fn conversation_named(&self, client: &Client, id: &str) -> Result<Place, Problem> {
         let id = id.parse().map_err(|_| Problem::unknown_conversation())?;
@@ -177,8 +180,4 @@ impl Shared {
             )
         })
     }
-}
-
-fn conversation_id(path: ConversationPath) -> Result<ConversationId, Problem> {
-    path.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(Problem::unknown_conversation)
 }

@@ -58,6 +58,14 @@ impl Query {
         )))
     }
 
+    /// Refuses any parameter.
+    pub(super) fn none(&self) -> Result<(), Problem> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        Err(Problem::invalid("This call takes no query parameters."))
+    }
+
     /// The `limit`, 1 to [`LIMIT_MAX`].
     pub(super) fn limit(&self) -> Result<usize, Problem> {
         self.number("limit", 1..=LIMIT_MAX as u64)

@@ -1,37 +1,26 @@
 //! Revocations: made, listed and lifted.
 
-use std::sync::Arc;
-
-use axum::body::Body;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
-use crate::config::Scope;
 use crate::domain::id::TenantId;
 use crate::domain::time::UnixTime;
 use crate::domain::token::Revocation;
 use crate::revocations::{Kept, NotRevoked};
 
-use super::Shared;
+use super::call::Call;
 use super::conversations::{bad_cursor, page};
 use super::problem::{Code, Problem};
-use super::query::Query;
-use super::{body, revocation_body};
+use super::revocation_body;
 
 /// `POST /v1/revocations`
-pub(super) async fn revoke(
-    State(shared): State<Arc<Shared>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    let client = shared.clients.authorise(&headers, Scope::RevocationsWrite)?;
-    let body = body::read(&headers, body).await?;
-    let order = revocation_body::read(&shared, client, &body).await?;
+pub(super) async fn revoke(mut call: Call) -> Result<Response, Problem> {
+    let body = call.body().await?;
+    let Call { shared, client, .. } = call;
+    let order = revocation_body::read(&shared, &client, &body).await?;
     let revocations = shared.revocations.clone();
     // Run to its end whether or not the caller waits, as every command is.
     let revoking = shared.lifecycle.spawn(async move { revocations.revoke(order).await });
@@ -42,20 +31,13 @@ pub(super) async fn revoke(
 }
 
 /// `GET /v1/revocations`
-pub(super) async fn list(
-    State(shared): State<Arc<Shared>>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Problem> {
-    let client = shared.clients.authorise(&headers, Scope::RevocationsRead)?;
-    let query = Query::of(query.as_deref());
-    let tenants =
-        query.all("tenant").map(|name| shared.tenant(client, name)).collect::<Result<Vec<_>, _>>()?;
+pub(super) async fn list(call: Call) -> Result<Response, Problem> {
+    let tenant = call.tenant()?;
+    let Call { shared, client, query, .. } = call;
     query.only(&["tenant", "limit", "cursor"])?;
     let limit = query.limit()?;
     let before = query.get("cursor").map(|text| read_cursor(text).ok_or_else(bad_cursor)).transpose()?;
-    let tenant = tenants.first();
-    let admit = |of: &TenantId| client.tenants.admit(of) && tenant.is_none_or(|tenant| tenant == of);
+    let admit = |of: &TenantId| client.tenants.admit(of) && tenant.as_ref().is_none_or(|tenant| tenant == of);
     // One more than asked for is read: whether it is there says whether there is another page.
     let mut found = shared.revocations.list(&admit, before.as_ref(), limit + 1);
     let has_more = found.len() > limit;
@@ -66,18 +48,14 @@ pub(super) async fn list(
 }
 
 /// `DELETE /v1/revocations/{id}`
-pub(super) async fn lift(
-    State(shared): State<Arc<Shared>>,
-    path: Result<Path<String>, PathRejection>,
-    headers: HeaderMap,
-) -> Result<StatusCode, Problem> {
-    let client = shared.clients.authorise(&headers, Scope::RevocationsWrite)?.clone();
+pub(super) async fn lift(call: Call) -> Result<StatusCode, Problem> {
+    let Call { shared, client, parameter, .. } = call;
     let unknown = || {
         let detail = "There is no such revocation for this client: give an id from the list, unchanged. One that was \
                       lifted, or that no token can be touched by any more, is gone.";
         Problem::new(Code::UnknownRevocation, detail)
     };
-    let id = path.ok().filter(|Path(id)| is_id(id)).ok_or_else(unknown)?.0;
+    let id = parameter.filter(|id| is_id(id)).ok_or_else(unknown)?;
     let revocations = shared.revocations.clone();
     let lifting = shared
         .lifecycle
