@@ -17,7 +17,7 @@ use crate::wire::event_type;
 
 use super::Shared;
 use super::kept::{Held, Place, decode, held_key};
-use super::lane::{End, Kept, Lane, Phase, judge};
+use super::lane::{End, Kept, Lane, Phase, READ_AGAIN_AFTER, judge};
 use super::pass::Pass;
 use super::run::{Ran, Run, Runner, Running};
 
@@ -49,8 +49,6 @@ const EVENTS_MAX: usize = 256;
 const BATCHES_MAX: usize = 1024;
 /// How often what has changed is made durable.
 const KEPT_EVERY: Duration = Duration::from_secs(1);
-/// How long a journal that can't be read is left alone.
-const READ_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// What is under way when the node stops has so long to end.
 const STOP_WITHIN: Duration = Duration::from_secs(3);
 

@@ -18,6 +18,9 @@ use super::schedule::{Next, Tried, after_failure};
 /// A conversation whose delivery takes longer than this is kept, so that the endpoint's place can go on without it.
 const KEPT_AFTER: Duration = Duration::from_secs(2);
 
+/// How long a journal that can't be read is left alone.
+pub(super) const READ_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
 /// What a lane is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -188,7 +191,7 @@ impl Lane {
             End::More | End::Interrupted => None,
             End::Unread => {
                 self.phase = Phase::Waiting;
-                Some(Duration::from_secs(1))
+                Some(READ_AGAIN_AFTER)
             }
             End::Failed(failed, tried_at) => {
                 let tried = self.tried.get_or_insert(Tried { first: tried_at, failures: 0 });
