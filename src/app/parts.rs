@@ -26,6 +26,7 @@ use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::ops::{OpsState, Readiness};
 use crate::revocations::{self, Revocations};
+use crate::webhooks::{self, Webhooks};
 
 use super::StartError;
 use super::documents::JournalDocuments;
@@ -141,6 +142,19 @@ impl Parts {
             metrics: self.metrics.clone(),
             lifecycle: self.lifecycle.clone(),
         }
+    }
+
+    /// The endpoints to which events are posted.
+    pub(super) fn webhooks(&self, config: &Config) -> Result<Webhooks, StartError> {
+        Ok(Webhooks::new(webhooks::Setup {
+            webhooks: config.webhooks.clone(),
+            journal: self.journal.clone(),
+            alone: self.journal.is_exclusive(),
+            clock: self.clock,
+            jitter: Jitter::random(),
+            metrics: self.metrics.clone(),
+            lifecycle: self.lifecycle.clone(),
+        })?)
     }
 
     /// The operators' side; `started` turns true when everybody may come.

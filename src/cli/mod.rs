@@ -11,6 +11,7 @@ pub mod schema;
 pub mod serve;
 mod source;
 pub mod token;
+pub mod webhook;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -85,6 +86,9 @@ enum Command {
     /// About queues and their rules.
     #[command(subcommand)]
     Queue(QueueCommand),
+    /// About the endpoints to which the running gateway posts events.
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// About the configuration's form.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -122,6 +126,18 @@ enum QueueCommand {
 }
 
 #[derive(Debug, Subcommand)]
+enum WebhookCommand {
+    /// The endpoints, how far behind each is, and the conversations that are parked.
+    ///
+    /// Exit code 1 where no gateway answers.
+    List(webhook::ListArgs),
+    /// Deliver again what is parked: one conversation, or all of an endpoint.
+    ///
+    /// Exit code 1 where no gateway answers, or nothing of that name is parked.
+    Replay(webhook::ReplayArgs),
+}
+
+#[derive(Debug, Subcommand)]
 enum ConfigCommand {
     /// Print the JSON Schema of the configuration.
     Schema(schema::SchemaArgs),
@@ -153,6 +169,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Queue(QueueCommand::Explain(args)) => {
             queue::explain(args, &vars, io::stdin(), &mut out, &mut io::stderr())
         }
+        Command::Webhook(WebhookCommand::List(args)) => webhook::list(args, &vars, &mut out),
+        Command::Webhook(WebhookCommand::Replay(args)) => webhook::replay(args, &vars, &mut out),
         Command::Config(ConfigCommand::Schema(args)) => schema::run(args, &mut out),
         #[cfg(debug_assertions)]
         Command::WebsocketEcho(args) => echo::run(args, &mut out),

@@ -78,3 +78,5 @@ mod tidy;
 mod vectors;
 #[cfg(test)]
 mod verdict;
+#[cfg(test)]
+mod webhooks;

@@ -18,6 +18,7 @@ mod faults;
 mod hostile;
 mod queues;
 mod variables;
+mod webhooks;
 
 /// The example of the specification, with a whole hash in the place of its shortened one.
 const USHER: &str = include_str!("usher.toml");
