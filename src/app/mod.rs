@@ -99,7 +99,8 @@ impl App {
     pub async fn start(config: Config, lifecycle: Lifecycle) -> Result<Self, StartError> {
         let (listeners, addresses) = bind(&config).await?;
         let parts = Parts::open(&config, lifecycle)?;
-        let (expiry, idle, revocations) = (parts.expiry(), parts.idle(), parts.revocations(&config));
+        let (expiry, idle, absence) = (parts.expiry(), parts.idle(), parts.absence());
+        let revocations = parts.revocations(&config);
         revocations.load().await?;
         let keys = parts.key_source(&config)?;
         let gateway = parts.gateway(&config, keys);
@@ -116,6 +117,7 @@ impl App {
         }
         lifecycle.spawn(expiry.run());
         lifecycle.spawn(idle.run());
+        lifecycle.spawn(absence.run());
         lifecycle.spawn(revocations.run());
         lifecycle.spawn(conversations.reap_idempotency_keys());
         lifecycle.spawn(listener::serve(listeners.consumer, lifecycle.clone(), move |_| consumer.clone()));

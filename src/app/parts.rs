@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::config::{Config, ConversationsConfig, KeysConfig, Tenant};
 use crate::consumer::ConsumerState;
-use crate::conversations::{Conversations, Expiry, Idle};
+use crate::conversations::{Absence, Conversations, Expiry, Idle};
 use crate::domain::conversation::IdleAfter;
 use crate::domain::id::TenantId;
 use crate::domain::token;
@@ -99,6 +99,17 @@ impl Parts {
         Idle {
             conversations: self.conversations.clone(),
             projection: self.projection.clone(),
+            clock: self.clock,
+            lifecycle: self.lifecycle.clone(),
+        }
+    }
+
+    /// The wheel of all absences.
+    pub(super) fn absence(&self) -> Absence {
+        Absence {
+            conversations: self.conversations.clone(),
+            projection: self.projection.clone(),
+            journal: self.journal.clone(),
             clock: self.clock,
             lifecycle: self.lifecycle.clone(),
         }

@@ -41,6 +41,8 @@ mod opening;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]
+mod presence;
+#[cfg(test)]
 mod prometheus;
 #[cfg(test)]
 mod read;
