@@ -103,8 +103,9 @@ impl App {
         let revocations = parts.revocations(&config);
         revocations.load().await?;
         let keys = parts.key_source(&config)?;
-        let gateway = parts.gateway(&config, keys);
-        let consumer = TowerToHyperService::new(consumer::router(parts.consumers(config, &revocations)));
+        let gateway = parts.gateway(&config, keys.clone());
+        let consumer =
+            TowerToHyperService::new(consumer::router(parts.consumers(config, &revocations, keys)));
         let (started, started_seen) = watch::channel(false);
         let ops = TowerToHyperService::new(ops::router(parts.operations(started_seen)));
         let Parts { journal, projection, conversations, metrics, lifecycle, .. } = parts;

@@ -136,7 +136,12 @@ impl Parts {
     }
 
     /// The routing engines' side.
-    pub(super) fn consumers(&self, config: Config, revocations: &Revocations) -> ConsumerState {
+    pub(super) fn consumers(
+        &self,
+        config: Config,
+        revocations: &Revocations,
+        keys: KeySource,
+    ) -> ConsumerState {
         ConsumerState {
             clients: config.clients,
             tenants: config.tenants,
@@ -145,6 +150,7 @@ impl Parts {
             journal: self.journal.clone(),
             projection: self.projection.clone(),
             revocations: revocations.clone(),
+            keys,
             clock: self.clock,
             metrics: self.metrics.clone(),
             lifecycle: self.lifecycle.clone(),

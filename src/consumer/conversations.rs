@@ -124,6 +124,7 @@ pub(super) fn page(items: impl Iterator<Item = String>, cursor: Option<String>) 
     json(body)
 }
 
-fn json(body: String) -> Response {
+/// A body that is JSON already.
+pub(super) fn json(body: String) -> Response {
     (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }

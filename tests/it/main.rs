@@ -29,6 +29,8 @@ mod journal;
 #[cfg(test)]
 mod key_source;
 #[cfg(test)]
+mod keys_api;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod limits;

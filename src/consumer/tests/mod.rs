@@ -5,6 +5,7 @@ mod commands;
 mod conversations;
 mod events;
 mod gestures;
+mod keys;
 mod revocations;
 
 use std::collections::{BTreeMap, HashMap};
@@ -144,6 +145,7 @@ impl Node {
             journal: journal.clone(),
             projection,
             revocations,
+            keys: keys::of_nobody(clock, &metrics, &lifecycle),
             clock,
             metrics: metrics.clone(),
             lifecycle: lifecycle.clone(),
