@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::config::{Config, ConversationsConfig, KeysConfig, Tenant};
 use crate::consumer::ConsumerState;
-use crate::conversations::{Conversations, Expiry, Idle};
+use crate::conversations::{Absence, Conversations, Expiry, Idle};
 use crate::domain::conversation::IdleAfter;
 use crate::domain::id::TenantId;
 use crate::domain::token;
@@ -108,6 +108,17 @@ impl Parts {
         }
     }
 
+    /// The wheel of all absences.
+    pub(super) fn absence(&self) -> Absence {
+        Absence {
+            conversations: self.conversations.clone(),
+            projection: self.projection.clone(),
+            journal: self.journal.clone(),
+            clock: self.clock,
+            lifecycle: self.lifecycle.clone(),
+        }
+    }
+
     /// The widgets' side.
     pub(super) fn gateway(&self, config: &Config, keys: KeySource) -> Arc<Gateway> {
         Arc::new(Gateway {
@@ -129,7 +140,12 @@ impl Parts {
     }
 
     /// The routing engines' side.
-    pub(super) fn consumers(&self, config: Config, revocations: &Revocations) -> ConsumerState {
+    pub(super) fn consumers(
+        &self,
+        config: Config,
+        revocations: &Revocations,
+        keys: KeySource,
+    ) -> ConsumerState {
         ConsumerState {
             clients: config.clients,
             tenants: config.tenants,
@@ -138,6 +154,7 @@ impl Parts {
             journal: self.journal.clone(),
             projection: self.projection.clone(),
             revocations: revocations.clone(),
+            keys,
             clock: self.clock,
             metrics: self.metrics.clone(),
             lifecycle: self.lifecycle.clone(),

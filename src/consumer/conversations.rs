@@ -38,7 +38,7 @@ pub(super) async fn list(call: Call) -> Result<Response, Problem> {
     };
     shared.projection.nearly_caught_up(shared.journal.latest()).await;
     let (rows, next) = shared.projection.list(filter, limit, cursor).await?;
-    let connected = |row: &Summary| shared.conversations.is_connected(row.place.id);
+    let connected = |row: &Summary| shared.conversations.shows_connected(row.place.id, row.connected);
     let items = rows.iter().map(|row| summary::of_row(row, connected(row), now));
     Ok(page(items, next.map(|cursor| cursor.to_string())))
 }
@@ -56,7 +56,7 @@ pub(super) async fn summary(mut call: Call) -> Result<Response, Problem> {
         locked.execute(&Event::Deadline, None).await?;
         Ok::<_, CommandError>(summary::of_conversation(
             locked.conversation(),
-            locked.is_connected(),
+            locked.shows_connected(),
             clock.now(),
         ))
     });
@@ -124,6 +124,7 @@ pub(super) fn page(items: impl Iterator<Item = String>, cursor: Option<String>) 
     json(body)
 }
 
-fn json(body: String) -> Response {
+/// A body that is JSON already.
+pub(super) fn json(body: String) -> Response {
     (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }

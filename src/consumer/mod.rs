@@ -10,6 +10,7 @@ mod commands;
 mod conversations;
 mod events;
 mod gestures;
+mod keys;
 mod problem;
 mod query;
 mod reader;
@@ -36,6 +37,7 @@ use crate::domain::conversation::{Place, Status};
 use crate::domain::id::TenantId;
 use crate::journal::Journal;
 use crate::journal::projection::Projection;
+use crate::key_source::KeySource;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::revocations::Revocations;
@@ -60,6 +62,8 @@ pub struct ConsumerState {
     pub projection: Projection,
     /// The revocations.
     pub revocations: Revocations,
+    /// The tenants' keys.
+    pub keys: KeySource,
     /// The time.
     pub clock: Clock,
     /// The series.
@@ -80,6 +84,7 @@ struct Shared {
     recent: Recent,
     projection: Projection,
     revocations: Revocations,
+    keys: KeySource,
     clock: Clock,
     metrics: Arc<Metrics>,
     lifecycle: Lifecycle,
@@ -99,6 +104,7 @@ pub fn router(state: ConsumerState) -> Router {
         journal: state.journal,
         projection: state.projection,
         revocations: state.revocations,
+        keys: state.keys,
         clock: state.clock,
         metrics: state.metrics,
         lifecycle: state.lifecycle,
@@ -137,6 +143,8 @@ fn calls() -> Router<Arc<Shared>> {
         .route("/v1/conversations/{id}/end", scoped(POST, WRITE, commands::end))
         .route("/v1/revocations", scoped(POST, Scope::RevocationsWrite, revocations::revoke))
         .route("/v1/revocations", scoped(GET, Scope::RevocationsRead, revocations::list))
+        .route("/v1/tenants/{tenant}/keys", scoped(GET, Scope::KeysRead, keys::show))
+        .route("/v1/tenants/{tenant}/keys/refresh", scoped(POST, Scope::KeysWrite, keys::refresh))
         .route("/v1/revocations/{id}", scoped(DELETE, Scope::RevocationsWrite, revocations::lift))
 }
 

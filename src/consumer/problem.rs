@@ -30,6 +30,9 @@ pub(super) enum Code {
     IdConflict,
     ConversationEnded,
     TooManyRevocations,
+    NoKeyEndpoint,
+    KeyFetchFailed,
+    RateLimited,
     PositionGone,
     BodyTooLarge,
     UnsupportedMediaType,
@@ -54,6 +57,9 @@ impl Code {
             Self::IdConflict => (StatusCode::CONFLICT, "id_conflict"),
             Self::ConversationEnded => (StatusCode::CONFLICT, "conversation_ended"),
             Self::TooManyRevocations => (StatusCode::CONFLICT, "too_many_revocations"),
+            Self::NoKeyEndpoint => (StatusCode::NOT_FOUND, "no_key_endpoint"),
+            Self::KeyFetchFailed => (StatusCode::BAD_GATEWAY, "key_fetch_failed"),
+            Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::PositionGone => (StatusCode::GONE, "position_gone"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
@@ -64,7 +70,10 @@ impl Code {
 
     /// Whether the very same request may succeed later.
     const fn is_temporary(self) -> bool {
-        matches!(self, Self::RequestTimeout | Self::StorageUnavailable)
+        matches!(
+            self,
+            Self::RequestTimeout | Self::RateLimited | Self::KeyFetchFailed | Self::StorageUnavailable
+        )
     }
 }
 
@@ -77,6 +86,7 @@ struct Parts {
     code: Code,
     detail: Cow<'static, str>,
     oldest: Option<String>,
+    last_error: Option<serde_json::Value>,
     header: Option<(HeaderName, HeaderValue)>,
     cause: Option<String>,
 }
@@ -90,6 +100,8 @@ struct Body<'a> {
     temporary: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     oldest: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<&'a serde_json::Value>,
     correlation_id: &'a str,
 }
 
@@ -97,12 +109,25 @@ impl Problem {
     /// A problem; `detail` says what is wrong with this very request and what to do about it.
     pub(super) fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         let header = code.is_temporary().then_some((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
-        Self(Box::new(Parts { code, detail: detail.into(), oldest: None, header, cause: None }))
+        Self(Box::new(Parts {
+            code,
+            detail: detail.into(),
+            oldest: None,
+            last_error: None,
+            header,
+            cause: None,
+        }))
     }
 
     /// The same, answered with a header.
     pub(super) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.header = Some((name, value));
+        self
+    }
+
+    /// The same, saying how the last fetch of keys failed.
+    pub(super) fn with_last_error(mut self, error: serde_json::Value) -> Self {
+        self.0.last_error = Some(error);
         self
     }
 
@@ -194,7 +219,7 @@ impl From<PositionRefused> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Parts { code, detail, oldest, header, cause } = *self.0;
+        let Parts { code, detail, oldest, last_error, header, cause } = *self.0;
         let (status, name) = code.row();
         let correlation_id = format!("{:016x}", u64::from_be_bytes(random()));
         if status.is_server_error() {
@@ -209,6 +234,7 @@ impl IntoResponse for Problem {
             code: name,
             temporary: code.is_temporary(),
             oldest: oldest.as_deref(),
+            last_error: last_error.as_ref(),
             correlation_id: &correlation_id,
         };
         let body = serde_json::to_string(&body).expect("a problem has string keys");

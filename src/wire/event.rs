@@ -12,7 +12,7 @@ use crate::domain::time::UnixTime;
 use super::views::{AuthenticationView, Rfc3339, VariablesView, role_name};
 
 /// Every stored type's full name.
-pub const EVENT_TYPES: [&str; 9] = [
+pub const EVENT_TYPES: [&str; 11] = [
     "usher.conversation.started",
     "usher.conversation.authenticated",
     "usher.conversation.downgraded",
@@ -21,6 +21,8 @@ pub const EVENT_TYPES: [&str; 9] = [
     "usher.conversation.assigned",
     "usher.conversation.authentication_requested",
     "usher.conversation.read",
+    "usher.conversation.disconnected",
+    "usher.conversation.reconnected",
     "usher.conversation.ended",
 ];
 
@@ -39,6 +41,8 @@ pub const fn event_type(fact: &Fact) -> &'static str {
         Fact::Read(_) => "usher.conversation.read",
         Fact::AuthenticationRequested(_) => "usher.conversation.authentication_requested",
         Fact::Assigned(_) => "usher.conversation.assigned",
+        Fact::Disconnected => "usher.conversation.disconnected",
+        Fact::Reconnected => "usher.conversation.reconnected",
         Fact::Ended(_) => "usher.conversation.ended",
     }
 }
@@ -127,6 +131,8 @@ enum FactView<'a> {
     Typing {
         from: &'static str,
     },
+    /// That somebody left, or came back, is all there is to say.
+    Presence {},
     Ended {
         by: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -225,6 +231,7 @@ fn fact_view(entry: &Entry) -> FactView<'_> {
         Fact::Assigned(Assignment { queue, agent, rule, priority }) => {
             FactView::Assigned { queue, agent: agent.as_deref(), rule: rule.as_deref(), priority: *priority }
         }
+        Fact::Disconnected | Fact::Reconnected => FactView::Presence {},
         Fact::Ended(Ended { by, reason }) => FactView::Ended { by: ended_by(*by), reason: reason.as_deref() },
     }
 }

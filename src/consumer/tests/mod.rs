@@ -5,6 +5,7 @@ mod commands;
 mod conversations;
 mod events;
 mod gestures;
+mod keys;
 mod recent;
 mod revocations;
 
@@ -145,6 +146,7 @@ impl Node {
             journal: journal.clone(),
             projection,
             revocations,
+            keys: keys::of_nobody(clock, &metrics, &lifecycle),
             clock,
             metrics: metrics.clone(),
             lifecycle: lifecycle.clone(),
