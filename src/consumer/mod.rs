@@ -3,18 +3,23 @@
 //! Every handler gets a `call`, which goes the same way: who asks and may they (`auth`), about what, what exactly
 //! (`query`, `body`). Then it does it and answers. What goes wrong on the way is a `problem`.
 
+mod answer;
 mod auth;
 mod body;
 mod call;
 mod commands;
 mod conversations;
+mod docs;
 mod events;
 mod gestures;
+mod member;
 mod problem;
 mod query;
 mod reader;
 mod revocation_body;
 mod revocations;
+mod route;
+mod routes;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -26,10 +31,9 @@ use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::middleware::map_response;
 use axum::response::Response;
-use axum::routing::MethodFilter;
 
 use crate::clock::Clock;
-use crate::config::{Client, Scope, Tenant};
+use crate::config::{Client, Tenant};
 use crate::conversations::{Conversations, Live};
 use crate::domain::conversation::{Place, Status};
 use crate::domain::id::TenantId;
@@ -40,7 +44,7 @@ use crate::metrics::Metrics;
 use crate::revocations::Revocations;
 
 use auth::Clients;
-use call::scoped;
+use docs::Documents;
 use problem::{Code, Problem};
 
 /// What the consumer listener works with.
@@ -71,6 +75,7 @@ pub struct ConsumerState {
 /// The same as the handlers share it.
 #[derive(Debug)]
 struct Shared {
+    documents: Documents,
     clients: Clients,
     tenants: BTreeMap<TenantId, Arc<Tenant>>,
     conversations: Conversations,
@@ -88,7 +93,9 @@ const SEQUENCE_MAX: u64 = 1 << 53;
 
 /// The routes of the consumer listener.
 pub fn router(state: ConsumerState) -> Router {
+    let routes = routes::routes();
     let shared = Shared {
+        documents: Documents::new(&routes, state.message_characters),
         clients: Clients::new(state.clients),
         tenants: state.tenants,
         conversations: state.conversations,
@@ -100,40 +107,14 @@ pub fn router(state: ConsumerState) -> Router {
         lifecycle: state.lifecycle,
         message_characters: state.message_characters,
     };
-    calls()
-        .fallback(async || {
-            Problem::new(Code::NotFound, "There is nothing at this path; see the consumer API.")
-        })
-        .method_not_allowed_fallback(wrong_method)
-        .layer(map_response(personal))
-        .with_state(Arc::new(shared))
-}
-
-fn calls() -> Router<Arc<Shared>> {
-    const GET: MethodFilter = MethodFilter::GET;
-    const POST: MethodFilter = MethodFilter::POST;
-    const PUT: MethodFilter = MethodFilter::PUT;
-    const DELETE: MethodFilter = MethodFilter::DELETE;
-    const READ: Scope = Scope::ConversationsRead;
-    const WRITE: Scope = Scope::ConversationsWrite;
-    Router::new()
-        .route("/v1/events", scoped(GET, Scope::EventsRead, events::stream))
-        .route("/v1/conversations", scoped(GET, READ, conversations::list))
-        .route("/v1/conversations/{id}", scoped(GET, READ, conversations::summary))
-        .route("/v1/conversations/{id}/events", scoped(GET, Scope::EventsRead, conversations::journal))
-        .route("/v1/conversations/{id}/messages", scoped(POST, WRITE, commands::message))
-        .route(
-            "/v1/conversations/{id}/authentication-request",
-            scoped(POST, WRITE, commands::request_authentication),
-        )
-        .route("/v1/conversations/{id}/typing", scoped(POST, WRITE, gestures::typing))
-        .route("/v1/conversations/{id}/read", scoped(POST, WRITE, gestures::read))
-        .route("/v1/conversations/{id}/reconnect", scoped(POST, WRITE, gestures::reconnect))
-        .route("/v1/conversations/{id}/assignment", scoped(PUT, WRITE, commands::assign))
-        .route("/v1/conversations/{id}/end", scoped(POST, WRITE, commands::end))
-        .route("/v1/revocations", scoped(POST, Scope::RevocationsWrite, revocations::revoke))
-        .route("/v1/revocations", scoped(GET, Scope::RevocationsRead, revocations::list))
-        .route("/v1/revocations/{id}", scoped(DELETE, Scope::RevocationsWrite, revocations::lift))
+    let all = Router::new();
+    let all = routes.into_iter().fold(all, |all, route| all.route(route.path, route.serve));
+    all.fallback(async || {
+        Problem::new(Code::NotFound, "There is nothing at this path; see the consumer API at /docs.")
+    })
+    .method_not_allowed_fallback(wrong_method)
+    .layer(map_response(personal))
+    .with_state(Arc::new(shared))
 }
 
 async fn wrong_method() -> Problem {
@@ -143,9 +124,10 @@ async fn wrong_method() -> Problem {
     )
 }
 
-/// What is answered is about people: no cache keeps it.
+/// What is answered is about people: no cache keeps it, unless the answer says that it is for everybody.
 async fn personal(mut response: Response) -> Response {
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let control = response.headers_mut().entry(header::CACHE_CONTROL);
+    control.or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
