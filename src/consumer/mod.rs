@@ -3,6 +3,7 @@
 //! Every handler gets a `call`, which goes the same way: who asks and may they (`auth`), about what, what exactly
 //! (`query`, `body`). Then it does it and answers. What goes wrong on the way is a `problem`.
 
+mod access_token;
 mod auth;
 mod body;
 mod call;
@@ -10,8 +11,10 @@ mod commands;
 mod conversations;
 mod events;
 mod gestures;
+mod oauth;
 mod problem;
 mod query;
+mod rates;
 mod reader;
 mod revocation_body;
 mod revocations;
@@ -20,13 +23,18 @@ mod summary;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::Router;
-use axum::http::{HeaderValue, header};
+use axum::body::{Bytes, HttpBody};
+use axum::http::{HeaderValue, Request, header};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::MethodFilter;
+use axum::{BoxError, Router};
+use tower::Service;
+use tower::util::MapRequest;
 
 use crate::clock::Clock;
 use crate::config::{Client, Scope, Tenant};
@@ -39,6 +47,7 @@ use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::revocations::Revocations;
 
+pub use access_token::{AccessTokens, TOKENS_PER_CLIENT_MAX};
 use auth::Clients;
 use call::scoped;
 use problem::{Code, Problem};
@@ -64,9 +73,26 @@ pub struct ConsumerState {
     pub metrics: Arc<Metrics>,
     /// The stop, which ends the streams. They go on through a drain, for the conversations do.
     pub lifecycle: Lifecycle,
+    /// The access tokens.
+    pub access_tokens: AccessTokens,
+    /// How often somebody may call.
+    pub limits: ConsumerLimits,
     /// Characters (Unicode scalar values) of one message.
     pub message_characters: usize,
 }
+
+/// How often somebody may call; 0 is no limit.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ConsumerLimits {
+    /// Requests of one client in a minute.
+    pub requests_per_minute: u32,
+    /// Wrong keys, secrets and tokens from one address in a minute; IPv6 by /64.
+    pub wrong_keys_per_address_per_minute: u32,
+}
+
+/// Whose connection a request came on. Without it nothing counts for an address.
+#[derive(Debug, Clone, Copy)]
+struct Peer(IpAddr);
 
 /// The same as the handlers share it.
 #[derive(Debug)]
@@ -80,6 +106,7 @@ struct Shared {
     clock: Clock,
     metrics: Arc<Metrics>,
     lifecycle: Lifecycle,
+    access_tokens: AccessTokens,
     message_characters: usize,
 }
 
@@ -88,8 +115,10 @@ const SEQUENCE_MAX: u64 = 1 << 53;
 
 /// The routes of the consumer listener.
 pub fn router(state: ConsumerState) -> Router {
+    let parts = (state.clock, state.metrics.clone());
+    let clients = Clients::new(state.clients, state.access_tokens.clone(), &state.limits, parts);
     let shared = Shared {
-        clients: Clients::new(state.clients),
+        clients,
         tenants: state.tenants,
         conversations: state.conversations,
         journal: state.journal,
@@ -98,9 +127,11 @@ pub fn router(state: ConsumerState) -> Router {
         clock: state.clock,
         metrics: state.metrics,
         lifecycle: state.lifecycle,
+        access_tokens: state.access_tokens,
         message_characters: state.message_characters,
     };
     calls()
+        .route("/oauth/token", oauth::route())
         .fallback(async || {
             Problem::new(Code::NotFound, "There is nothing at this path; see the consumer API.")
         })
@@ -134,6 +165,20 @@ fn calls() -> Router<Arc<Shared>> {
         .route("/v1/revocations", scoped(POST, Scope::RevocationsWrite, revocations::revoke))
         .route("/v1/revocations", scoped(GET, Scope::RevocationsRead, revocations::list))
         .route("/v1/revocations/{id}", scoped(DELETE, Scope::RevocationsWrite, revocations::lift))
+}
+
+/// The router for the requests of one connection, which count for its address too.
+pub fn called_from<B>(
+    router: Router,
+    peer: SocketAddr,
+) -> impl Service<Request<B>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    MapRequest::new(router, move |mut request: Request<B>| {
+        request.extensions_mut().insert(Peer(peer.ip()));
+        request
+    })
 }
 
 async fn wrong_method() -> Problem {

@@ -33,6 +33,7 @@ pub(super) enum Code {
     PositionGone,
     BodyTooLarge,
     UnsupportedMediaType,
+    RateLimited,
     Internal,
     StorageUnavailable,
 }
@@ -57,6 +58,7 @@ impl Code {
             Self::PositionGone => (StatusCode::GONE, "position_gone"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+            Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
             Self::StorageUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),
         }
@@ -64,7 +66,7 @@ impl Code {
 
     /// Whether the very same request may succeed later.
     const fn is_temporary(self) -> bool {
-        matches!(self, Self::RequestTimeout | Self::StorageUnavailable)
+        matches!(self, Self::RequestTimeout | Self::RateLimited | Self::StorageUnavailable)
     }
 }
 
