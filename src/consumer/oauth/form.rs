@@ -209,7 +209,9 @@ mod tests {
         let is = |values: &[&'static str]| {
             let all = values.iter().map(|value| (header::CONTENT_TYPE, HeaderValue::from_static(value)));
             let mut headers = HeaderMap::new();
-            all.for_each(|(name, value)| drop(headers.append(name, value)));
+            for (name, value) in all {
+                headers.append(name, value);
+            }
             is_form(&headers)
         };
         assert!(is(&["application/x-www-form-urlencoded"]));

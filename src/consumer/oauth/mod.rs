@@ -51,8 +51,8 @@ impl Refused {
     const INVALID_CLIENT: Self = Self {
         status: StatusCode::UNAUTHORIZED,
         error: "invalid_client",
-        description: "the client's id and secret are not valid: send both as the operator gave them out, by Basic or as \
-                      client_id and client_secret",
+        description: "the client's id and secret are not valid: send both as the operator gave them out, by Basic or \
+                      as client_id and client_secret",
         retry_after: None,
     };
     const UNAVAILABLE: Self = Self {

@@ -5,6 +5,8 @@ mod commands;
 mod conversations;
 mod events;
 mod gestures;
+mod oauth;
+mod rates;
 mod revocations;
 mod tokens;
 
