@@ -16,8 +16,8 @@ use tokio::sync::watch;
 use crate::config::{Config, Limits};
 use crate::consumer;
 use crate::gateway::{self, Gateway};
-use crate::journal::OpenError;
 use crate::journal::projection::Projection;
+use crate::journal::{JournalError, OpenError};
 use crate::key_source::fetch::FetcherError;
 use crate::lifecycle::Lifecycle;
 use crate::listener;
@@ -55,6 +55,9 @@ pub enum StartError {
     /// Not all that was revoked is known.
     #[error(transparent)]
     Revocations(#[from] LoadError),
+    /// Not all access tokens are known.
+    #[error("the access tokens can't be read: {0}")]
+    AccessTokens(#[from] JournalError),
 }
 
 /// Where a running gateway listens.
@@ -103,7 +106,10 @@ impl App {
         revocations.load().await?;
         let keys = parts.key_source(&config)?;
         let gateway = parts.gateway(&config, keys);
-        let consumer = TowerToHyperService::new(consumer::router(parts.consumers(config, &revocations)));
+        let access_tokens = parts.access_tokens();
+        access_tokens.load().await?;
+        let consumer = consumer::router(parts.consumers(config, &revocations, &access_tokens));
+        let consumer = move |peer| TowerToHyperService::new(consumer::called_from(consumer.clone(), peer));
         let (started, started_seen) = watch::channel(false);
         let ops = TowerToHyperService::new(ops::router(parts.operations(started_seen)));
         let Parts { journal, projection, conversations, metrics, lifecycle, .. } = parts;
@@ -118,7 +124,8 @@ impl App {
         lifecycle.spawn(idle.run());
         lifecycle.spawn(revocations.run());
         lifecycle.spawn(conversations.reap_idempotency_keys());
-        lifecycle.spawn(listener::serve(listeners.consumer, lifecycle.clone(), move |_| consumer.clone()));
+        lifecycle.spawn(access_tokens.run());
+        lifecycle.spawn(listener::serve(listeners.consumer, lifecycle.clone(), consumer));
         lifecycle.spawn(gateway::serve(gateway.clone(), listeners.public));
         lifecycle.spawn(count_conversations(projection.clone(), metrics, lifecycle.clone(), started));
         Ok(Self { addresses, gateway, projection })

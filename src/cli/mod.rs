@@ -1,6 +1,7 @@
 //! The command line: what usher can be asked to do, and the exit code that answers.
 
 pub mod check;
+pub mod client;
 pub mod demo;
 #[cfg(debug_assertions)]
 mod echo;
@@ -81,6 +82,9 @@ enum Command {
     /// About key documents.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// About the programs that may call the consumer API: add one, replace its secret, list them.
+    #[command(subcommand)]
+    Client(client::ClientCommand),
     /// About the configuration's form.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -137,6 +141,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         }
         Command::Token(TokenCommand::Mint(args)) => token::mint(args, &mut out, &mut io::stderr()),
         Command::Keys(KeysCommand::Inspect(args)) => keys::inspect(args, &mut out, &mut io::stderr()),
+        Command::Client(command) => client::run(command, &vars, &mut out, &mut io::stderr()),
         Command::Config(ConfigCommand::Schema(args)) => schema::run(args, &mut out),
         #[cfg(debug_assertions)]
         Command::WebsocketEcho(args) => echo::run(args, &mut out),

@@ -36,7 +36,10 @@ pub fn run(args: &ServeArgs, vars: &dyn Vars, out: &mut impl Write) -> io::Resul
     };
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.enable_all().event_interval(TASKS_BETWEEN_LOOKS).build()?;
-    runtime.block_on(serve(config, out))
+    let exit = runtime.block_on(serve(config, out));
+    // The journal is closed. What may still run is a question to the system's resolver, which nobody can call back.
+    runtime.shutdown_background();
+    exit
 }
 
 async fn serve(config: Config, out: &mut impl Write) -> io::Result<Exit> {

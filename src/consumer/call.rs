@@ -11,9 +11,10 @@ use crate::config::{Client, Scope};
 use crate::conversations::Live;
 use crate::domain::id::{ConversationId, TenantId};
 
+use super::auth::Caller;
 use super::problem::Problem;
 use super::query::Query;
-use super::{Shared, body};
+use super::{Peer, Shared, body};
 
 /// A request of a client that has the scope for it. Nothing else about it is judged yet.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(super) struct Call {
     pub(super) shared: Arc<Shared>,
     /// Who calls.
     pub(super) client: Arc<Client>,
+    /// By which right.
+    pub(super) caller: Caller,
     /// The header fields as they came.
     pub(super) headers: HeaderMap,
     /// The query as it came.
@@ -38,11 +41,13 @@ impl Call {
         scope: Scope,
         mut request: Request,
     ) -> Result<Self, Problem> {
-        let client = shared.clients.authorise(request.headers(), scope)?;
+        let peer = request.extensions().get::<Peer>().map(|Peer(address)| *address);
+        let caller = shared.clients.authorise(request.headers(), peer, scope).await?;
+        let client = caller.client().clone();
         let parameter = request.extract_parts::<Path<String>>().await.ok().map(|Path(text)| text);
         let (parts, body) = request.into_parts();
         let query = Query::of(parts.uri.query());
-        Ok(Self { shared, client, headers: parts.headers, query, parameter, body })
+        Ok(Self { shared, client, caller, headers: parts.headers, query, parameter, body })
     }
 
     /// The tenant that the query asks for, if any.

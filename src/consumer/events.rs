@@ -48,10 +48,10 @@ struct Beginning {
 /// `GET /v1/events`
 pub(super) async fn stream(call: Call) -> Result<Stream, Problem> {
     let filter = filter(&call)?;
-    let Call { shared, headers, query, .. } = call;
+    let Call { shared, caller, headers, query, .. } = call;
     let Beginning { position, is_news } = beginning(&shared, &headers, &query).await?;
     let format = format(&headers);
-    let reader = Reader::new(&shared, filter, format, position, is_news);
+    let reader = Reader::new(&shared, caller.lease(), (filter, format), position, is_news);
     let chunks = stream::unfold(reader, async |mut reader| {
         let chunk = reader.next().await?;
         Some((chunk, reader))

@@ -3,6 +3,7 @@
 //! Every handler gets a `call`, which goes the same way: who asks and may they (`auth`), about what, what exactly
 //! (`query`, `body`). Then it does it and answers. What goes wrong on the way is a `problem`.
 
+mod access_token;
 mod answer;
 mod auth;
 mod body;
@@ -13,8 +14,10 @@ mod docs;
 mod events;
 mod gestures;
 mod member;
+mod oauth;
 mod problem;
 mod query;
+mod rates;
 mod reader;
 mod revocation_body;
 mod revocations;
@@ -25,12 +28,17 @@ mod summary;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::Router;
-use axum::http::{HeaderValue, header};
+use axum::body::{Bytes, HttpBody};
+use axum::http::{HeaderValue, Request, header};
 use axum::middleware::map_response;
 use axum::response::Response;
+use axum::{BoxError, Router};
+use tower::Service;
+use tower::util::MapRequest;
 
 use crate::clock::Clock;
 use crate::config::{Client, Tenant};
@@ -43,6 +51,7 @@ use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::revocations::Revocations;
 
+pub use access_token::{AccessTokens, TOKENS_PER_CLIENT_MAX};
 use auth::Clients;
 use docs::Documents;
 use problem::{Code, Problem};
@@ -68,9 +77,26 @@ pub struct ConsumerState {
     pub metrics: Arc<Metrics>,
     /// The stop, which ends the streams. They go on through a drain, for the conversations do.
     pub lifecycle: Lifecycle,
+    /// The access tokens.
+    pub access_tokens: AccessTokens,
+    /// How often somebody may call.
+    pub limits: ConsumerLimits,
     /// Characters (Unicode scalar values) of one message.
     pub message_characters: usize,
 }
+
+/// How often somebody may call; 0 is no limit.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ConsumerLimits {
+    /// Requests of one client in a minute.
+    pub requests_per_minute: u32,
+    /// Wrong keys, secrets and tokens from one address in a minute; IPv6 by /64.
+    pub wrong_keys_per_address_per_minute: u32,
+}
+
+/// Whose connection a request came on. Without it nothing counts for an address.
+#[derive(Debug, Clone, Copy)]
+struct Peer(IpAddr);
 
 /// The same as the handlers share it.
 #[derive(Debug)]
@@ -85,6 +111,7 @@ struct Shared {
     clock: Clock,
     metrics: Arc<Metrics>,
     lifecycle: Lifecycle,
+    access_tokens: AccessTokens,
     message_characters: usize,
 }
 
@@ -94,9 +121,11 @@ const SEQUENCE_MAX: u64 = 1 << 53;
 /// The routes of the consumer listener.
 pub fn router(state: ConsumerState) -> Router {
     let routes = routes::routes();
+    let parts = (state.clock, state.metrics.clone());
+    let clients = Clients::new(state.clients, state.access_tokens.clone(), &state.limits, parts);
     let shared = Shared {
         documents: Documents::new(&routes, state.message_characters),
-        clients: Clients::new(state.clients),
+        clients,
         tenants: state.tenants,
         conversations: state.conversations,
         journal: state.journal,
@@ -105,6 +134,7 @@ pub fn router(state: ConsumerState) -> Router {
         clock: state.clock,
         metrics: state.metrics,
         lifecycle: state.lifecycle,
+        access_tokens: state.access_tokens,
         message_characters: state.message_characters,
     };
     let all = Router::new();
@@ -115,6 +145,20 @@ pub fn router(state: ConsumerState) -> Router {
     .method_not_allowed_fallback(wrong_method)
     .layer(map_response(personal))
     .with_state(Arc::new(shared))
+}
+
+/// The router for the requests of one connection, which count for its address too.
+pub fn called_from<B>(
+    router: Router,
+    peer: SocketAddr,
+) -> impl Service<Request<B>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    MapRequest::new(router, move |mut request: Request<B>| {
+        request.extensions_mut().insert(Peer(peer.ip()));
+        request
+    })
 }
 
 async fn wrong_method() -> Problem {

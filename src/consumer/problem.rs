@@ -35,6 +35,7 @@ pub(super) enum Code {
     PositionGone,
     BodyTooLarge,
     UnsupportedMediaType,
+    RateLimited,
     Internal,
     StorageUnavailable,
 }
@@ -44,7 +45,8 @@ impl Code {
     pub(super) const ALL: &[Self] = &every!(
         Code: InvalidRequest, BadPosition, Unauthorized, InsufficientScope, TenantForbidden, NotFound,
         UnknownConversation, UnknownRevocation, MethodNotAllowed, RequestTimeout, IdConflict, ConversationEnded,
-        TooManyRevocations, PositionGone, BodyTooLarge, UnsupportedMediaType, Internal, StorageUnavailable
+        TooManyRevocations, PositionGone, BodyTooLarge, UnsupportedMediaType, RateLimited,
+        Internal, StorageUnavailable
     );
 
     /// The status and the `code` of each.
@@ -66,6 +68,7 @@ impl Code {
             Self::PositionGone => (StatusCode::GONE, "position_gone"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+            Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
             Self::StorageUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),
         }
@@ -73,7 +76,7 @@ impl Code {
 
     /// Whether the very same request may succeed later.
     pub(super) const fn is_temporary(self) -> bool {
-        matches!(self, Self::RequestTimeout | Self::StorageUnavailable)
+        matches!(self, Self::RequestTimeout | Self::RateLimited | Self::StorageUnavailable)
     }
 }
 

@@ -148,8 +148,13 @@ fn filter(method: &Method) -> MethodFilter {
 
 /// What follows from how a call begins, and what the call itself has.
 fn codes(path: &str, about: &About) -> Vec<Code> {
-    let mut codes =
-        vec![Code::Unauthorized, Code::InsufficientScope, Code::Internal, Code::StorageUnavailable];
+    let mut codes = vec![
+        Code::Unauthorized,
+        Code::InsufficientScope,
+        Code::RateLimited,
+        Code::Internal,
+        Code::StorageUnavailable,
+    ];
     if !about.query.is_empty() {
         codes.push(Code::InvalidRequest);
     }

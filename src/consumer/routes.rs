@@ -6,21 +6,21 @@ use crate::config::Scope;
 
 use super::problem::Code;
 use super::route::{About, Route};
-use super::{commands, conversations, docs, events, gestures, revocation_body, revocations};
+use super::{commands, conversations, docs, events, gestures, oauth, revocation_body, revocations};
 
 const READ: Scope = Scope::ConversationsRead;
 const WRITE: Scope = Scope::ConversationsWrite;
 
 /// Every route.
 pub(super) fn routes() -> Vec<Route> {
-    let mut routes = documents();
+    let mut routes = open();
     routes.extend(of_events());
     routes.extend(of_conversations());
     routes.extend(of_revocations());
     routes
 }
 
-fn documents() -> Vec<Route> {
+fn open() -> Vec<Route> {
     const OPENAPI: About = About::new(
         "This document",
         "The description of this API: OpenAPI 3.1, made from the code that serves it. It has an ETag.",
@@ -39,6 +39,7 @@ fn documents() -> Vec<Route> {
         Route::document("/openapi.json", OPENAPI, |shared| &shared.documents.openapi),
         Route::document("/asyncapi.json", ASYNCAPI, |shared| &shared.documents.asyncapi),
         Route::document("/docs", PAGE, |shared| &shared.documents.page),
+        Route::open(Method::POST, "/oauth/token", oauth::ABOUT, oauth::GRANTED, oauth::route()),
     ]
 }
 

@@ -20,7 +20,7 @@ impl Session {
     pub(super) async fn say(&self, member: &Member, id: MessageId, text: &str) -> Result<(), Refused> {
         let message = Event::Message(self.message(id, text)?);
         let said = match present(member).await {
-            Ok(Some(mut locked)) => say(&mut locked, &message, member.socket).await,
+            Ok(Some(mut locked)) => journal_message(&mut locked, &message, member.socket).await,
             Ok(None) => Ok(()),
             Err(error) => Err(error),
         };
@@ -130,7 +130,11 @@ fn message_id(event: &Event) -> &str {
 }
 
 /// Says something; what was stored before is accepted again.
-async fn say(locked: &mut Locked<'_>, event: &Event, socket: SocketId) -> Result<(), CommandError> {
+async fn journal_message(
+    locked: &mut Locked<'_>,
+    event: &Event,
+    socket: SocketId,
+) -> Result<(), CommandError> {
     match locked.execute(event, Some(socket)).await {
         Err(CommandError::Refused(InvalidTransition::AlreadyStored { sequence, at })) => {
             let (id, sequence, at) = (message_id(event), sequence.get(), Rfc3339(at));

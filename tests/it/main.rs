@@ -9,6 +9,8 @@ mod both_sides;
 #[cfg(test)]
 mod bounds;
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod demo;

@@ -59,6 +59,11 @@ fn security_schemes() -> Value {
             "bearerFormat": "{id}.{secret}",
             "description": "An API key as the operator gave it out.",
         },
+        "client": {
+            "type": "http",
+            "scheme": "basic",
+            "description": "A client's id and secret, for /oauth/token alone.",
+        },
         "oauth2": {
             "type": "oauth2",
             "description": "An access token, opaque, for the client's id and secret (RFC 6749 §4.4).",
@@ -236,6 +241,9 @@ const fn about_code(code: Code) -> &'static str {
         Code::PositionGone => "position_gone: what follows is no longer kept; oldest is where to begin.",
         Code::BodyTooLarge => "body_too_large: over 65536 bytes.",
         Code::UnsupportedMediaType => "unsupported_media_type: Content-Type must be application/json.",
+        Code::RateLimited => {
+            "rate_limited: the client, or wrong keys from its address, came too often; Retry-After says how long to wait."
+        }
         Code::Internal => "internal: a fault of usher.",
         Code::StorageUnavailable => {
             "storage_unavailable: not known to be stored; the very same request again is safe."

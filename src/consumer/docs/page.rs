@@ -123,8 +123,9 @@ impl Page {
         let scope =
             operation.pointer("/security/0").and_then(Value::as_object).and_then(|one| one.values().next());
         match scope.map(|scopes| text(scopes, "/0")) {
+            Some("") => self.html("<p>Needs the client's id and secret.</p>"),
             Some(scope) => self.html(format!("<p>Scope: {}</p>", code(scope))),
-            None => self.html("<p>Needs no key and no token of an API client.</p>"),
+            None => self.html("<p>Needs no key and no token.</p>"),
         }
         let parameters = operation["parameters"].as_array().map(Vec::as_slice).unwrap_or_default();
         if !parameters.is_empty() {
