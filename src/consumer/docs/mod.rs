@@ -122,5 +122,5 @@ pub(super) fn one_target(_: &mut SchemaGenerator) -> Value {
 }
 
 fn in_body(schema: &Value) -> Value {
-    json!({ "requestBody": { "content": { "application/json": { "schema": schema } } } })
+    json!({ "requestBody": { "required": true, "content": { "application/json": { "schema": schema } } } })
 }
