@@ -102,13 +102,14 @@ impl App {
     pub async fn start(config: Config, lifecycle: Lifecycle) -> Result<Self, StartError> {
         let (listeners, addresses) = bind(&config).await?;
         let parts = Parts::open(&config, lifecycle)?;
-        let (expiry, idle, revocations) = (parts.expiry(), parts.idle(), parts.revocations(&config));
+        let (expiry, idle, absence) = (parts.expiry(), parts.idle(), parts.absence());
+        let revocations = parts.revocations(&config);
         revocations.load().await?;
         let keys = parts.key_source(&config)?;
-        let gateway = parts.gateway(&config, keys);
+        let gateway = parts.gateway(&config, keys.clone());
         let access_tokens = parts.access_tokens();
         access_tokens.load().await?;
-        let consumer = consumer::router(parts.consumers(config, &revocations, &access_tokens));
+        let consumer = consumer::router(parts.consumers(config, &revocations, &access_tokens, keys));
         let consumer = move |peer| TowerToHyperService::new(consumer::called_from(consumer.clone(), peer));
         let (started, started_seen) = watch::channel(false);
         let ops = TowerToHyperService::new(ops::router(parts.operations(started_seen)));
@@ -122,6 +123,7 @@ impl App {
         }
         lifecycle.spawn(expiry.run());
         lifecycle.spawn(idle.run());
+        lifecycle.spawn(absence.run());
         lifecycle.spawn(revocations.run());
         lifecycle.spawn(conversations.reap_idempotency_keys());
         lifecycle.spawn(access_tokens.run());

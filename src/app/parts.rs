@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::config::{Config, ConversationsConfig, KeysConfig, Tenant};
 use crate::consumer::{AccessTokens, ConsumerLimits, ConsumerState};
-use crate::conversations::{Conversations, Expiry, Idle};
+use crate::conversations::{Absence, Conversations, Expiry, Idle};
 use crate::domain::conversation::IdleAfter;
 use crate::domain::id::TenantId;
 use crate::domain::token;
@@ -104,6 +104,17 @@ impl Parts {
         }
     }
 
+    /// The wheel of all absences.
+    pub(super) fn absence(&self) -> Absence {
+        Absence {
+            conversations: self.conversations.clone(),
+            projection: self.projection.clone(),
+            journal: self.journal.clone(),
+            clock: self.clock,
+            lifecycle: self.lifecycle.clone(),
+        }
+    }
+
     /// The widgets' side.
     pub(super) fn gateway(&self, config: &Config, keys: KeySource) -> Arc<Gateway> {
         Arc::new(Gateway {
@@ -130,6 +141,7 @@ impl Parts {
         config: Config,
         revocations: &Revocations,
         access_tokens: &AccessTokens,
+        keys: KeySource,
     ) -> ConsumerState {
         let limits = ConsumerLimits {
             requests_per_minute: config.limits.consumer_requests_per_minute,
@@ -145,6 +157,7 @@ impl Parts {
             journal: self.journal.clone(),
             projection: self.projection.clone(),
             revocations: revocations.clone(),
+            keys,
             clock: self.clock,
             metrics: self.metrics.clone(),
             lifecycle: self.lifecycle.clone(),

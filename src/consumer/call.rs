@@ -56,6 +56,11 @@ impl Call {
         Ok(named.collect::<Result<Vec<_>, _>>()?.into_iter().next())
     }
 
+    /// The tenant in the path.
+    pub(super) fn tenant_in_path(&self) -> Result<TenantId, Problem> {
+        self.shared.tenant(&self.client, self.parameter.as_deref().unwrap_or_default())
+    }
+
     /// The id of the conversation in the path.
     pub(super) fn conversation_id(&self) -> Result<ConversationId, Problem> {
         let id = self.parameter.as_deref().and_then(|id| id.parse().ok());

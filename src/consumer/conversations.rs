@@ -60,7 +60,7 @@ pub(super) async fn list(call: Call) -> Result<Page<SummaryView<'static>>, Probl
     };
     shared.projection.nearly_caught_up(shared.journal.latest()).await;
     let (rows, next) = shared.projection.list(filter, limit, cursor).await?;
-    let connected = |row: &Summary| shared.conversations.is_connected(row.place.id);
+    let connected = |row: &Summary| shared.conversations.shows_connected(row.place.id, row.connected);
     let items = rows.iter().map(|row| summary::of_row(row, connected(row), now));
     Ok(Page::of(items, next.map(|cursor| cursor.to_string())))
 }
@@ -78,7 +78,7 @@ pub(super) async fn summary(mut call: Call) -> Result<Shown<SummaryView<'static>
         locked.execute(&Event::Deadline, None).await?;
         Ok::<_, CommandError>(summary::of_conversation(
             locked.conversation(),
-            locked.is_connected(),
+            locked.shows_connected(),
             clock.now(),
         ))
     });

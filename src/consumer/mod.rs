@@ -13,6 +13,7 @@ mod conversations;
 mod docs;
 mod events;
 mod gestures;
+mod keys;
 mod member;
 mod oauth;
 mod problem;
@@ -47,6 +48,7 @@ use crate::domain::conversation::{Place, Status};
 use crate::domain::id::TenantId;
 use crate::journal::Journal;
 use crate::journal::projection::Projection;
+use crate::key_source::KeySource;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::revocations::Revocations;
@@ -71,6 +73,8 @@ pub struct ConsumerState {
     pub projection: Projection,
     /// The revocations.
     pub revocations: Revocations,
+    /// The tenants' keys.
+    pub keys: KeySource,
     /// The time.
     pub clock: Clock,
     /// The series.
@@ -108,6 +112,7 @@ struct Shared {
     journal: Journal,
     projection: Projection,
     revocations: Revocations,
+    keys: KeySource,
     clock: Clock,
     metrics: Arc<Metrics>,
     lifecycle: Lifecycle,
@@ -131,6 +136,7 @@ pub fn router(state: ConsumerState) -> Router {
         journal: state.journal,
         projection: state.projection,
         revocations: state.revocations,
+        keys: state.keys,
         clock: state.clock,
         metrics: state.metrics,
         lifecycle: state.lifecycle,

@@ -6,7 +6,7 @@ use crate::config::Scope;
 
 use super::problem::Code;
 use super::route::{About, Route};
-use super::{commands, conversations, docs, events, gestures, oauth, revocation_body, revocations};
+use super::{commands, conversations, docs, events, gestures, keys, oauth, revocation_body, revocations};
 
 const READ: Scope = Scope::ConversationsRead;
 const WRITE: Scope = Scope::ConversationsWrite;
@@ -17,6 +17,7 @@ pub(super) fn routes() -> Vec<Route> {
     routes.extend(of_events());
     routes.extend(of_conversations());
     routes.extend(of_revocations());
+    routes.extend(of_keys());
     routes
 }
 
@@ -167,5 +168,30 @@ fn of_revocations() -> Vec<Route> {
         Route::scoped(Method::GET, "/v1/revocations", Scope::RevocationsRead, LIST, revocations::list),
         Route::scoped(Method::POST, "/v1/revocations", write, MAKE, revocations::revoke),
         Route::scoped(Method::DELETE, "/v1/revocations/{id}", write, LIFT, revocations::lift),
+    ]
+}
+
+fn of_keys() -> Vec<Route> {
+    const SHOW: About = About::new(
+        "A tenant's keys",
+        "The keys that the tenant's tokens are judged by, as they are held: until when, what was faulty, why the last \
+         fetch failed. Public parts alone.",
+    )
+    .refused(&[Code::InvalidRequest, Code::TenantForbidden, Code::NoKeyEndpoint]);
+    const REFRESH: About = About::new(
+        "Fetch a tenant's keys now",
+        "Fetches the keys and answers with what is held then. Where that fails, those held before stay.",
+    )
+    .body(gestures::NOTHING)
+    .refused(&[Code::TenantForbidden, Code::NoKeyEndpoint, Code::KeyFetchFailed]);
+    vec![
+        Route::scoped(Method::GET, "/v1/tenants/{tenant}/keys", Scope::KeysRead, SHOW, keys::show),
+        Route::scoped(
+            Method::POST,
+            "/v1/tenants/{tenant}/keys/refresh",
+            Scope::KeysWrite,
+            REFRESH,
+            keys::refresh,
+        ),
     ]
 }

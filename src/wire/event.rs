@@ -15,7 +15,7 @@ use super::schema;
 use super::views::{AuthenticationView, Rfc3339, VariablesView, role_name};
 
 /// Every stored type's full name.
-pub const EVENT_TYPES: [&str; 9] = [
+pub const EVENT_TYPES: [&str; 11] = [
     "usher.conversation.started",
     "usher.conversation.authenticated",
     "usher.conversation.downgraded",
@@ -24,6 +24,8 @@ pub const EVENT_TYPES: [&str; 9] = [
     "usher.conversation.assigned",
     "usher.conversation.authentication_requested",
     "usher.conversation.read",
+    "usher.conversation.disconnected",
+    "usher.conversation.reconnected",
     "usher.conversation.ended",
 ];
 
@@ -42,6 +44,8 @@ pub const fn event_type(fact: &Fact) -> &'static str {
         Fact::Read(_) => "usher.conversation.read",
         Fact::AuthenticationRequested(_) => "usher.conversation.authentication_requested",
         Fact::Assigned(_) => "usher.conversation.assigned",
+        Fact::Disconnected => "usher.conversation.disconnected",
+        Fact::Reconnected => "usher.conversation.reconnected",
         Fact::Ended(_) => "usher.conversation.ended",
     }
 }
@@ -155,6 +159,9 @@ enum FactView<'a> {
         #[schemars(schema_with = "schema::role")]
         from: &'static str,
     },
+    /// No socket has been there for 5 s, or one is there again: that is all there is to say.
+    #[schemars(title = "usher.conversation.disconnected usher.conversation.reconnected")]
+    Presence {},
     /// The conversation ended: nothing comes after it.
     #[schemars(title = "usher.conversation.ended")]
     Ended {
@@ -291,6 +298,7 @@ fn fact_view(entry: &Entry) -> FactView<'_> {
             authenticated: *authenticated,
         },
         Fact::Assigned(Assignment { queue, agent }) => FactView::Assigned { queue, agent: agent.as_deref() },
+        Fact::Disconnected | Fact::Reconnected => FactView::Presence {},
         Fact::Ended(Ended { by, reason }) => FactView::Ended { by: ended_by(*by), reason: reason.as_deref() },
     }
 }

@@ -144,13 +144,14 @@ impl ServerFrame<'_> {
 pub static NOTHING: ContextReport = ContextReport { accepted: Vec::new(), rejected: Vec::new() };
 
 /// The frame that an entry is to a widget, live or replayed. None for the beginning, which `started` tells, nor for
-/// the page's own variables, of which the page that changed them is told.
+/// the page's own variables, of which the page that changed them is told, nor for who leaves and comes back, which
+/// consumers alone are told.
 #[must_use]
 pub fn replayed_frame(entry: &Entry) -> Option<ServerFrame<'_>> {
     let sequence = entry.sequence.get();
     let authentication = AuthenticationView::from(&entry.authentication);
     Some(match &entry.fact {
-        Fact::Started(_) | Fact::Context(_) => return None,
+        Fact::Started(_) | Fact::Context(_) | Fact::Disconnected | Fact::Reconnected => return None,
         Fact::Authenticated(SignedIn { reason, context, .. }) => ServerFrame::Authentication {
             authentication,
             reason: sign_in_reason(*reason),

@@ -33,6 +33,8 @@ mod journal;
 #[cfg(test)]
 mod key_source;
 #[cfg(test)]
+mod keys_api;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod limits;
@@ -44,6 +46,8 @@ mod mint;
 mod opening;
 #[cfg(test)]
 mod operations;
+#[cfg(test)]
+mod presence;
 #[cfg(test)]
 mod prometheus;
 #[cfg(test)]

@@ -244,6 +244,8 @@ const fn about_code(code: Code) -> &'static str {
         Code::RateLimited => {
             "rate_limited: the client, or wrong keys from its address, came too often; Retry-After says how long to wait."
         }
+        Code::NoKeyEndpoint => "no_key_endpoint: the tenant has none configured.",
+        Code::KeyFetchFailed => "key_fetch_failed: last_error says why; those held before stay.",
         Code::Internal => "internal: a fault of usher.",
         Code::StorageUnavailable => {
             "storage_unavailable: not known to be stored; the very same request again is safe."

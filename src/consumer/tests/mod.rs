@@ -6,6 +6,7 @@ mod conversations;
 mod documents;
 mod events;
 mod gestures;
+mod keys;
 mod oauth;
 mod rates;
 mod revocations;
@@ -180,6 +181,7 @@ impl Node {
             journal,
             projection: self.projection.clone(),
             revocations,
+            keys: keys::of_nobody(clock, &metrics, &lifecycle),
             clock,
             metrics,
             lifecycle,

@@ -59,6 +59,8 @@ pub(super) fn event(doing: &Doing) -> Event {
         Doing::SignOut => Event::SignOut,
         Doing::Revoke => Event::Revoke,
         Doing::Idle => Event::Idle,
+        Doing::Disconnect => Event::Disconnect,
+        Doing::Reconnect => Event::Reconnect,
         Doing::Deadline => Event::Deadline,
         Doing::End => Event::End { by: EndedBy::Customer, reason: None },
         Doing::SetContext { name, value, required } => {
@@ -170,6 +172,8 @@ pub(super) fn fact(fact: &real::Fact) -> Fact {
         }
         real::Fact::AuthenticationRequested(_) => Fact::Requested,
         real::Fact::Assigned(_) => Fact::Assigned,
+        real::Fact::Disconnected => Fact::Disconnected,
+        real::Fact::Reconnected => Fact::Reconnected,
         real::Fact::Ended(_) => Fact::Ended,
     }
 }
@@ -182,6 +186,7 @@ pub(super) fn compare_state(
     prop_assert_eq!(conversation.sequence().get(), sequence, "how much the node knows");
     prop_assert_eq!(standing(conversation.authentication()), known.standing.clone());
     prop_assert_eq!(conversation.is_open(), !known.ended);
+    prop_assert_eq!(conversation.is_connected(), !known.ended && !known.left);
     prop_assert_eq!(conversation.generation(), known.generation());
     let identity = conversation.identity().map(|who| format!("{}@{}", who.subject, who.issuer));
     prop_assert_eq!(identity, known.owner.as_ref().map(|(who, _)| who.clone()));
