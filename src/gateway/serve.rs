@@ -130,7 +130,11 @@ fn message_id(event: &Event) -> &str {
 }
 
 /// Says something; what was stored before is accepted again.
-async fn journal_message(locked: &mut Locked<'_>, event: &Event, socket: SocketId) -> Result<(), CommandError> {
+async fn journal_message(
+    locked: &mut Locked<'_>,
+    event: &Event,
+    socket: SocketId,
+) -> Result<(), CommandError> {
     match locked.execute(event, Some(socket)).await {
         Err(CommandError::Refused(InvalidTransition::AlreadyStored { sequence, at })) => {
             let (id, sequence, at) = (message_id(event), sequence.get(), Rfc3339(at));
