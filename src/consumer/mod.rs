@@ -116,7 +116,7 @@ const SEQUENCE_MAX: u64 = 1 << 53;
 /// The routes of the consumer listener.
 pub fn router(state: ConsumerState) -> Router {
     let parts = (state.clock, state.metrics.clone());
-    let clients = Clients::new(state.clients, state.access_tokens.clone(), &state.limits, parts);
+    let clients = Clients::new(state.clients, state.access_tokens.clone(), state.limits, parts);
     let shared = Shared {
         clients,
         tenants: state.tenants,
@@ -168,6 +168,7 @@ fn calls() -> Router<Arc<Shared>> {
 }
 
 /// The router for the requests of one connection, which count for its address too.
+#[must_use = "it serves nothing by itself"]
 pub fn called_from<B>(
     router: Router,
     peer: SocketAddr,

@@ -41,7 +41,7 @@ struct Granted<'a> {
 }
 
 #[derive(Serialize)]
-struct Error<'a> {
+struct Body<'a> {
     error: &'static str,
     error_description: &'static str,
     correlation_id: &'a str,
@@ -93,7 +93,7 @@ impl IntoResponse for Refused {
         } else {
             tracing::info!(correlation_id, error, "a request for an access token was refused");
         }
-        let body = Error { error, error_description: description, correlation_id: &correlation_id };
+        let body = Body { error, error_description: description, correlation_id: &correlation_id };
         let mut response = answer(status, &body);
         let headers = response.headers_mut();
         if status == StatusCode::UNAUTHORIZED {
