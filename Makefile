@@ -22,7 +22,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test fmt lint deny doc unit it deploy autobahn explore load demo bench clean
+.PHONY: help test fmt lint deny doc unit golden it deploy autobahn explore load demo bench clean
 
 help: ## Says what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -50,6 +50,9 @@ unit: ## Tests beside the sources, and the examples in their documentation
 	@echo '== unit'
 	@PROPTEST_RNG_SEED=$(PROPTEST_RNG_SEED) $(CARGO) test --quiet --locked --workspace --lib --bins
 	@$(CARGO) test --quiet --locked --doc
+
+golden: ## Writes docs/openapi.json and docs/asyncapi.json anew, after a change to what is said there
+	@USHER_GOLDEN=1 $(CARGO) test --quiet --locked --lib -- consumer::tests::documents::the_documents_in
 
 it: $(DEPLOY_TOOLS) ## Tests of the built binaries over real sockets, of deploy/, and of the sources' layout
 	@echo '== it'

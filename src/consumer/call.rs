@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use axum::RequestExt as _;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Request};
 use axum::http::HeaderMap;
-use axum::response::IntoResponse;
-use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::config::{Client, Scope};
 use crate::conversations::Live;
@@ -36,21 +34,13 @@ pub(super) struct Call {
     body: Body,
 }
 
-/// A handler of calls by `method` that need `scope`.
-pub(super) fn scoped<H, F, A>(method: MethodFilter, scope: Scope, handler: H) -> MethodRouter<Arc<Shared>>
-where
-    H: Fn(Call) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Result<A, Problem>> + Send,
-    A: IntoResponse,
-{
-    on(method, move |State(shared): State<Arc<Shared>>, request: Request| async move {
-        handler(Call::begin(shared, scope, request).await?).await
-    })
-}
-
 impl Call {
     /// The one place where a request becomes a client's.
-    async fn begin(shared: Arc<Shared>, scope: Scope, mut request: Request) -> Result<Self, Problem> {
+    pub(super) async fn begin(
+        shared: Arc<Shared>,
+        scope: Scope,
+        mut request: Request,
+    ) -> Result<Self, Problem> {
         let peer = request.extensions().get::<Peer>().map(|Peer(address)| *address);
         let caller = shared.clients.authorise(request.headers(), peer, scope).await?;
         let client = caller.client().clone();

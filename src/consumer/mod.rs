@@ -4,13 +4,16 @@
 //! (`query`, `body`). Then it does it and answers. What goes wrong on the way is a `problem`.
 
 mod access_token;
+mod answer;
 mod auth;
 mod body;
 mod call;
 mod commands;
 mod conversations;
+mod docs;
 mod events;
 mod gestures;
+mod member;
 mod oauth;
 mod problem;
 mod query;
@@ -18,6 +21,8 @@ mod rates;
 mod reader;
 mod revocation_body;
 mod revocations;
+mod route;
+mod routes;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -31,13 +36,12 @@ use axum::body::{Bytes, HttpBody};
 use axum::http::{HeaderValue, Request, header};
 use axum::middleware::map_response;
 use axum::response::Response;
-use axum::routing::MethodFilter;
 use axum::{BoxError, Router};
 use tower::Service;
 use tower::util::MapRequest;
 
 use crate::clock::Clock;
-use crate::config::{Client, Scope, Tenant};
+use crate::config::{Client, Tenant};
 use crate::conversations::{Conversations, Live};
 use crate::domain::conversation::{Place, Status};
 use crate::domain::id::TenantId;
@@ -49,7 +53,7 @@ use crate::revocations::Revocations;
 
 pub use access_token::{AccessTokens, TOKENS_PER_CLIENT_MAX};
 use auth::Clients;
-use call::scoped;
+use docs::Documents;
 use problem::{Code, Problem};
 
 /// What the consumer listener works with.
@@ -97,6 +101,7 @@ struct Peer(IpAddr);
 /// The same as the handlers share it.
 #[derive(Debug)]
 struct Shared {
+    documents: Documents,
     clients: Clients,
     tenants: BTreeMap<TenantId, Arc<Tenant>>,
     conversations: Conversations,
@@ -117,7 +122,9 @@ const SEQUENCE_MAX: u64 = 1 << 53;
 pub fn router(state: ConsumerState) -> Router {
     let parts = (state.clock, state.metrics.clone());
     let clients = Clients::new(state.clients, state.access_tokens.clone(), state.limits, parts);
+    let routes = routes::routes();
     let shared = Shared {
+        documents: Documents::new(&routes, state.message_characters),
         clients,
         tenants: state.tenants,
         conversations: state.conversations,
@@ -130,41 +137,14 @@ pub fn router(state: ConsumerState) -> Router {
         access_tokens: state.access_tokens,
         message_characters: state.message_characters,
     };
-    calls()
-        .route("/oauth/token", oauth::route())
-        .fallback(async || {
-            Problem::new(Code::NotFound, "There is nothing at this path; see the consumer API.")
-        })
-        .method_not_allowed_fallback(wrong_method)
-        .layer(map_response(personal))
-        .with_state(Arc::new(shared))
-}
-
-fn calls() -> Router<Arc<Shared>> {
-    const GET: MethodFilter = MethodFilter::GET;
-    const POST: MethodFilter = MethodFilter::POST;
-    const PUT: MethodFilter = MethodFilter::PUT;
-    const DELETE: MethodFilter = MethodFilter::DELETE;
-    const READ: Scope = Scope::ConversationsRead;
-    const WRITE: Scope = Scope::ConversationsWrite;
-    Router::new()
-        .route("/v1/events", scoped(GET, Scope::EventsRead, events::stream))
-        .route("/v1/conversations", scoped(GET, READ, conversations::list))
-        .route("/v1/conversations/{id}", scoped(GET, READ, conversations::summary))
-        .route("/v1/conversations/{id}/events", scoped(GET, Scope::EventsRead, conversations::journal))
-        .route("/v1/conversations/{id}/messages", scoped(POST, WRITE, commands::message))
-        .route(
-            "/v1/conversations/{id}/authentication-request",
-            scoped(POST, WRITE, commands::request_authentication),
-        )
-        .route("/v1/conversations/{id}/typing", scoped(POST, WRITE, gestures::typing))
-        .route("/v1/conversations/{id}/read", scoped(POST, WRITE, gestures::read))
-        .route("/v1/conversations/{id}/reconnect", scoped(POST, WRITE, gestures::reconnect))
-        .route("/v1/conversations/{id}/assignment", scoped(PUT, WRITE, commands::assign))
-        .route("/v1/conversations/{id}/end", scoped(POST, WRITE, commands::end))
-        .route("/v1/revocations", scoped(POST, Scope::RevocationsWrite, revocations::revoke))
-        .route("/v1/revocations", scoped(GET, Scope::RevocationsRead, revocations::list))
-        .route("/v1/revocations/{id}", scoped(DELETE, Scope::RevocationsWrite, revocations::lift))
+    let all = Router::new();
+    let all = routes.into_iter().fold(all, |all, route| all.route(route.path, route.serve));
+    all.fallback(async || {
+        Problem::new(Code::NotFound, "There is nothing at this path; see the consumer API at /docs.")
+    })
+    .method_not_allowed_fallback(wrong_method)
+    .layer(map_response(personal))
+    .with_state(Arc::new(shared))
 }
 
 /// The router for the requests of one connection, which count for its address too.
@@ -189,9 +169,10 @@ async fn wrong_method() -> Problem {
     )
 }
 
-/// What is answered is about people: no cache keeps it.
+/// What is answered is about people: no cache keeps it, unless the answer says that it is for everybody.
 async fn personal(mut response: Response) -> Response {
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let control = response.headers_mut().entry(header::CACHE_CONTROL);
+    control.or_insert(HeaderValue::from_static("no-store"));
     response
 }
 

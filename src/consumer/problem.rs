@@ -5,17 +5,19 @@ use std::error::Error as _;
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::conversations::{CommandError, random};
 use crate::domain::conversation::InvalidTransition;
 use crate::journal::{JournalError, PositionRefused};
+use crate::wire::every;
 
 /// Seconds until it is worth trying again: a journal that can't be written is probed twice a second.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// What is wrong, by kind. The one table from failures to answers is [`Code::row`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Code {
     InvalidRequest,
     BadPosition,
@@ -39,8 +41,16 @@ pub(super) enum Code {
 }
 
 impl Code {
+    /// Every code, each once.
+    pub(super) const ALL: &[Self] = &every!(
+        Code: InvalidRequest, BadPosition, Unauthorized, InsufficientScope, TenantForbidden, NotFound,
+        UnknownConversation, UnknownRevocation, MethodNotAllowed, RequestTimeout, IdConflict, ConversationEnded,
+        TooManyRevocations, PositionGone, BodyTooLarge, UnsupportedMediaType, RateLimited, Internal,
+        StorageUnavailable
+    );
+
     /// The status and the `code` of each.
-    const fn row(self) -> (StatusCode, &'static str) {
+    pub(super) const fn row(self) -> (StatusCode, &'static str) {
         match self {
             Self::InvalidRequest => (StatusCode::BAD_REQUEST, "invalid_request"),
             Self::BadPosition => (StatusCode::BAD_REQUEST, "bad_position"),
@@ -65,7 +75,7 @@ impl Code {
     }
 
     /// Whether the very same request may succeed later.
-    const fn is_temporary(self) -> bool {
+    pub(super) const fn is_temporary(self) -> bool {
         matches!(self, Self::RequestTimeout | Self::RateLimited | Self::StorageUnavailable)
     }
 }
@@ -83,15 +93,23 @@ struct Parts {
     cause: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// What is answered (RFC 9457).
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(super) struct Body<'a> {
+    /// The status in words.
     title: &'a str,
     status: u16,
+    /// What is wrong with this very request, and what to do about it.
     detail: &'a str,
+    /// What is wrong, by kind: what a program tells cases apart by.
     code: &'a str,
+    /// Whether the very same request may succeed later.
     temporary: bool,
+    /// With `position_gone`: the oldest position that is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     oldest: Option<&'a str>,
+    /// Stands in the gateway's log too: give it to the operator.
     correlation_id: &'a str,
 }
 
@@ -106,6 +124,11 @@ impl Problem {
     pub(super) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.header = Some((name, value));
         self
+    }
+
+    /// What is wrong, by kind.
+    pub(super) fn code(&self) -> Code {
+        self.0.code
     }
 
     pub(super) fn invalid(detail: impl Into<Cow<'static, str>>) -> Self {

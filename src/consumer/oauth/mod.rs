@@ -1,5 +1,6 @@
 //! `POST /oauth/token`: an access token for a client's id and secret (RFC 6749 §4.4).
 
+mod document;
 mod form;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use super::access_token::Issued;
 use super::auth::NotNow;
 use super::{Peer, Shared, rates};
 
+pub(super) use document::route;
 use form::Form;
 
 /// How a client proves who it is (RFC 7617).
@@ -117,8 +119,8 @@ fn answer(status: StatusCode, body: &impl Serialize) -> Response {
     (status, headers, body).into_response()
 }
 
-/// The route.
-pub(super) fn route() -> MethodRouter<Arc<Shared>> {
+/// What serves the route.
+fn serve() -> MethodRouter<Arc<Shared>> {
     let wrong_method = async || {
         let refused = Refused::invalid_request("a token is asked for with POST");
         ([(header::ALLOW, "POST")], refused.with_status(StatusCode::METHOD_NOT_ALLOWED))

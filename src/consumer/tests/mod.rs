@@ -3,6 +3,7 @@
 mod auth;
 mod commands;
 mod conversations;
+mod documents;
 mod events;
 mod gestures;
 mod oauth;
