@@ -16,8 +16,8 @@ use tokio::sync::watch;
 use crate::config::{Config, Limits};
 use crate::consumer;
 use crate::gateway::{self, Gateway};
+use crate::journal::OpenError;
 use crate::journal::projection::Projection;
-use crate::journal::{JournalError, OpenError};
 use crate::key_source::fetch::FetcherError;
 use crate::lifecycle::Lifecycle;
 use crate::listener;
@@ -55,9 +55,6 @@ pub enum StartError {
     /// Not all that was revoked is known.
     #[error(transparent)]
     Revocations(#[from] LoadError),
-    /// Not all access tokens are known.
-    #[error("the access tokens can't be read: {0}")]
-    AccessTokens(#[from] JournalError),
 }
 
 /// Where a running gateway listens.
@@ -108,7 +105,6 @@ impl App {
         let keys = parts.key_source(&config)?;
         let gateway = parts.gateway(&config, keys.clone());
         let access_tokens = parts.access_tokens();
-        access_tokens.load().await?;
         let consumer = consumer::router(parts.consumers(config, &revocations, &access_tokens, keys));
         let consumer = move |peer| TowerToHyperService::new(consumer::called_from(consumer.clone(), peer));
         let (started, started_seen) = watch::channel(false);

@@ -164,7 +164,7 @@ impl Parts {
         }
     }
 
-    /// What consumers may call with; none is known before they are loaded.
+    /// What consumers may call with beside their keys.
     pub(super) fn access_tokens(&self) -> AccessTokens {
         let (journal, lifecycle) = (self.journal.clone(), self.lifecycle.clone());
         AccessTokens::new(journal, self.clock, self.metrics.clone(), lifecycle)

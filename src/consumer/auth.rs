@@ -67,7 +67,7 @@ impl Clients {
     pub(super) fn new(
         clients: Vec<Client>,
         tokens: AccessTokens,
-        limits: &ConsumerLimits,
+        limits: ConsumerLimits,
         (clock, metrics): (Clock, Arc<Metrics>),
     ) -> Self {
         let known = |client| Known {

@@ -125,9 +125,9 @@ const SEQUENCE_MAX: u64 = 1 << 53;
 
 /// The routes of the consumer listener.
 pub fn router(state: ConsumerState) -> Router {
-    let routes = routes::routes();
     let parts = (state.clock, state.metrics.clone());
-    let clients = Clients::new(state.clients, state.access_tokens.clone(), &state.limits, parts);
+    let clients = Clients::new(state.clients, state.access_tokens.clone(), state.limits, parts);
+    let routes = routes::routes();
     let shared = Shared {
         documents: Documents::new(&routes, state.message_characters),
         clients,
@@ -154,6 +154,7 @@ pub fn router(state: ConsumerState) -> Router {
 }
 
 /// The router for the requests of one connection, which count for its address too.
+#[must_use = "it serves nothing by itself"]
 pub fn called_from<B>(
     router: Router,
     peer: SocketAddr,

@@ -76,27 +76,27 @@ mod tests {
 
     const NOW: Duration = Duration::from_hours(1);
 
-    fn address(number: u32) -> Option<IpAddr> {
-        Some(Ipv4Addr::from_bits(number).into())
+    fn address(number: u32) -> IpAddr {
+        Ipv4Addr::from_bits(number).into()
     }
 
     #[test]
     fn an_address_has_its_wrong_keys_of_a_minute_and_not_one_more() {
         let wrong = WrongKeys::new(3);
         for _ in 0..3 {
-            assert!(wrong.look(address(1), NOW));
-            assert_eq!(wrong.take(address(1), NOW), Ok(()));
+            assert!(wrong.look(Some(address(1)), NOW));
+            assert_eq!(wrong.take(Some(address(1)), NOW), Ok(()));
         }
-        assert!(!wrong.look(address(1), NOW));
-        assert_eq!(wrong.take(address(1), NOW), Err(Duration::from_secs(20)));
-        assert_eq!(wrong.take(address(2), NOW), Ok(()), "another address has its own");
-        assert_eq!(wrong.take(address(1), NOW + Duration::from_secs(20)), Ok(()));
+        assert!(!wrong.look(Some(address(1)), NOW));
+        assert_eq!(wrong.take(Some(address(1)), NOW), Err(Duration::from_secs(20)));
+        assert_eq!(wrong.take(Some(address(2)), NOW), Ok(()), "another address has its own");
+        assert_eq!(wrong.take(Some(address(1)), NOW + Duration::from_secs(20)), Ok(()));
     }
 
     #[test]
     fn zero_is_no_limit() {
         let wrong = WrongKeys::new(0);
-        assert!((0..10_000).all(|_| wrong.take(address(1), NOW).is_ok()));
+        assert!((0..10_000).all(|_| wrong.take(Some(address(1)), NOW).is_ok()));
         assert!((0..10_000).all(|_| Requests::default().take(None, NOW).is_ok()));
     }
 
@@ -104,7 +104,7 @@ mod tests {
     fn made_up_addresses_are_forgotten() {
         let wrong = WrongKeys::new(1);
         for number in 0..50_000 {
-            wrong.take(address(number), NOW).unwrap();
+            wrong.take(Some(address(number)), NOW).unwrap();
         }
         assert!(wrong.by_address().len() <= ADDRESSES_MAX);
     }

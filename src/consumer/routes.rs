@@ -13,7 +13,8 @@ const WRITE: Scope = Scope::ConversationsWrite;
 
 /// Every route.
 pub(super) fn routes() -> Vec<Route> {
-    let mut routes = open();
+    let mut routes = documents();
+    routes.push(oauth::route());
     routes.extend(of_events());
     routes.extend(of_conversations());
     routes.extend(of_revocations());
@@ -21,7 +22,7 @@ pub(super) fn routes() -> Vec<Route> {
     routes
 }
 
-fn open() -> Vec<Route> {
+fn documents() -> Vec<Route> {
     const OPENAPI: About = About::new(
         "This document",
         "The description of this API: OpenAPI 3.1, made from the code that serves it. It has an ETag.",
@@ -40,7 +41,6 @@ fn open() -> Vec<Route> {
         Route::document("/openapi.json", OPENAPI, |shared| &shared.documents.openapi),
         Route::document("/asyncapi.json", ASYNCAPI, |shared| &shared.documents.asyncapi),
         Route::document("/docs", PAGE, |shared| &shared.documents.page),
-        Route::open(Method::POST, "/oauth/token", oauth::ABOUT, oauth::GRANTED, oauth::route()),
     ]
 }
 

@@ -45,8 +45,6 @@ const TOKEN_CHARACTERS: usize = 43;
 /// Tokens of one client at one time. Who asks for one more loses the one that was issued first: a program that gets a
 /// token for each request goes on, and what it forgot makes room.
 pub const TOKENS_PER_CLIENT_MAX: usize = 1000;
-/// Tokens read from the journal at once.
-const LOADED_AT_ONCE: usize = 1000;
 
 /// The handle to all access tokens; cheap to clone.
 #[derive(Debug, Clone)]
@@ -85,26 +83,10 @@ fn hash_of(token: &str) -> Hash {
 }
 
 impl AccessTokens {
-    /// None yet: [`AccessTokens::load`] comes before anybody calls.
+    /// None is known yet: [`AccessTokens::run`] reads all, and until then each is looked for in the journal.
     #[must_use]
     pub fn new(journal: Journal, clock: Clock, metrics: Arc<Metrics>, lifecycle: Lifecycle) -> Self {
         Self(Arc::new(Shared { journal, clock, metrics, lifecycle, book: Mutex::default() }))
-    }
-
-    /// Reads all that are stored.
-    ///
-    /// # Errors
-    /// The journal can't be read.
-    pub async fn load(&self) -> Result<(), JournalError> {
-        let mut after = None::<String>;
-        loop {
-            let items = self.0.journal.list(stored::PREFIX, after.as_deref(), LOADED_AT_ONCE).await?;
-            let Some(last) = items.last() else { return Ok(()) };
-            after = Some(last.key.clone());
-            for item in &items {
-                self.adopt(&item.key, &item.value, item.revision);
-            }
-        }
     }
 
     /// Makes a token, durable when this returns. Where the client has [`TOKENS_PER_CLIENT_MAX`], those issued first go.

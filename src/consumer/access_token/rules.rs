@@ -60,8 +60,8 @@ mod tests {
 
     const AT: UnixTime = UnixTime::from_seconds(1_760_000_000);
     const MILLISECOND: Duration = Duration::from_millis(1);
-    const SHORTEST: Duration = Duration::from_secs(300);
-    const LONGEST: Duration = Duration::from_secs(172_800);
+    const SHORTEST: Duration = Duration::from_mins(5);
+    const LONGEST: Duration = Duration::from_hours(48);
 
     fn client(token_lifetime: Duration, idle_timeout: Option<Duration>) -> Client {
         Client {

@@ -1,79 +1,83 @@
-//! What is said about the token endpoint: its form is RFC 6749's, not that of the other calls.
+//! The token endpoint as it is documented.
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
-use crate::consumer::route::{About, Success};
+use crate::config::Scope;
+use crate::consumer::route::{About, Route, Success};
 
-use super::{Error, Granted};
+use super::{Body, Granted, serve};
 
-/// What it is for.
-pub(crate) const ABOUT: About = About::new(
-    "An access token",
-    "Gives an access token for a client's id and secret (client credentials grant, RFC 6749 §4.4), which come by Basic \
-     or in the form, never in the URL. The token is opaque, is good for what it was asked for, and ends after \
-     expires_in seconds; where the operator set an idle timeout, sooner if it is not used. Unknown parameters are \
-     ignored.",
+const ABOUT: About = About::new(
+    "Get an access token",
+    "The client credentials grant (RFC 6749 §4.4): the client's id and secret by Basic, each form-urlencoded first, or in \
+     the form, in one of the two. A token is opaque. It has the scopes that are asked for, or all of the client's, and \
+     never more than the client has when it is used. Errors have the form of RFC 6749 §5.2.",
 )
-.besides(operation);
+.besides(besides);
 
-/// What a token comes in.
-pub(crate) const GRANTED: Success = Success {
-    status: StatusCode::OK,
-    about: "The token. Nobody may keep this answer.",
-    content: |generator| {
-        Some(json!({ "application/json": { "schema": generator.subschema_for::<Granted<'_>>() } }))
-    },
-};
-
-/// Each status of a refusal, its `error`s, and when it comes.
-const REFUSALS: [(&str, &[&str], &str); 6] = [
+/// What is refused, by status.
+const REFUSALS: [(u16, &str, &[&str]); 7] = [
     (
-        "400",
-        &["invalid_request", "invalid_scope", "unsupported_grant_type"],
-        "A parameter is missing, given twice or of another form; a scope is unknown or not the client's; another grant.",
+        400,
+        "Not a request as it must be, another grant, or a scope that there isn't or that the client lacks.",
+        &["invalid_request", "unsupported_grant_type", "invalid_scope"],
     ),
-    ("401", &["invalid_client"], "The client's id and secret are not valid."),
-    ("408", &["invalid_request"], "The body took too long."),
-    ("413", &["invalid_request"], "The body is over 8192 bytes."),
-    (
-        "429",
-        &["temporarily_unavailable"],
-        "Too many requests of the client, or wrong secrets of the address.",
-    ),
-    ("503", &["temporarily_unavailable"], "Nothing can be stored now, so no token was issued."),
+    (401, "The id is unknown, or the secret wrong; WWW-Authenticate names the scheme.", &["invalid_client"]),
+    (405, "Another method.", &["invalid_request"]),
+    (408, "The body took over 10 s.", &["invalid_request"]),
+    (413, "The body is over 8192 bytes.", &["invalid_request"]),
+    (429, "The client calls too often, or too many wrong secrets came.", &["temporarily_unavailable"]),
+    (503, "The journal can't store a token.", &["temporarily_unavailable"]),
 ];
 
-fn operation(generator: &mut SchemaGenerator) -> Value {
-    let base = generator.subschema_for::<Error<'_>>().to_value();
-    let refusals = REFUSALS.iter().map(|(status, errors, about)| {
-        let schema = json!({ "allOf": [base], "properties": { "error": { "enum": errors } } });
-        (
-            (*status).to_owned(),
-            json!({ "description": about, "content": { "application/json": { "schema": schema } } }),
-        )
+/// The route.
+pub(in crate::consumer) fn route() -> Route {
+    let success = Success { status: StatusCode::OK, about: "A token. No cache keeps it.", content: granted };
+    Route::open(Method::POST, "/oauth/token", ABOUT, success, serve())
+}
+
+fn granted(generator: &mut SchemaGenerator) -> Option<Value> {
+    Some(json!({ "application/json": { "schema": generator.subschema_for::<Granted<'_>>() } }))
+}
+
+fn besides(generator: &mut SchemaGenerator) -> Value {
+    let scopes = Scope::ALL.map(Scope::as_str).join(", ");
+    let form = json!({
+        "type": "object",
+        "properties": {
+            "grant_type": { "const": "client_credentials" },
+            "scope": { "type": "string", "description": format!("Of {scopes}, with blanks between.") },
+            "client_id": { "type": "string" },
+            "client_secret": { "type": "string" },
+        },
+        "required": ["grant_type"],
     });
-    let responses: Map<_, _> = refusals.collect();
-    let text = json!({ "type": "string" });
+    let base = generator.subschema_for::<Body<'_>>().to_value();
+    let refusals: Map<_, _> =
+        REFUSALS.iter().map(|refusal| (refusal.0.to_string(), refused(&base, *refusal))).collect();
     json!({
         "security": [{ "client": [] }, {}],
         "requestBody": {
             "required": true,
-            "content": { "application/x-www-form-urlencoded": { "schema": {
-                "type": "object",
-                "properties": {
-                    "grant_type": { "type": "string", "const": "client_credentials" },
-                    "scope": {
-                        "type": "string",
-                        "description": "Scopes with single blanks between them; all of the client's where none is given.",
-                    },
-                    "client_id": text,
-                    "client_secret": text,
-                },
-                "required": ["grant_type"],
-            } } },
+            "content": { "application/x-www-form-urlencoded": { "schema": form } },
         },
-        "responses": responses,
+        "responses": refusals,
     })
+}
+
+fn refused(base: &Value, (status, about, errors): (u16, &str, &[&str])) -> Value {
+    let schema = json!({ "allOf": [base], "properties": { "error": { "enum": errors } } });
+    let mut refused =
+        json!({ "description": about, "content": { "application/json": { "schema": schema } } });
+    let required = |about: &str, kind: &str| json!({ "description": about, "required": true, "schema": { "type": kind } });
+    match status {
+        401 => {
+            refused["headers"] = json!({ "WWW-Authenticate": required("Which scheme is taken.", "string") })
+        }
+        429 | 503 => refused["headers"] = json!({ "Retry-After": required("Seconds to wait.", "integer") }),
+        _ => {}
+    }
+    refused
 }

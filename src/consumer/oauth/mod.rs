@@ -19,7 +19,7 @@ use super::access_token::Issued;
 use super::auth::NotNow;
 use super::{Peer, Shared, rates};
 
-pub(super) use document::{ABOUT, GRANTED};
+pub(super) use document::route;
 use form::Form;
 
 /// How a client proves who it is (RFC 7617).
@@ -50,7 +50,7 @@ struct Granted<'a> {
 /// Why there is no token (RFC 6749 §5.2).
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "OAuthError")]
-struct Error<'a> {
+struct Body<'a> {
     error: &'static str,
     error_description: &'static str,
     correlation_id: &'a str,
@@ -102,7 +102,7 @@ impl IntoResponse for Refused {
         } else {
             tracing::info!(correlation_id, error, "a request for an access token was refused");
         }
-        let body = Error { error, error_description: description, correlation_id: &correlation_id };
+        let body = Body { error, error_description: description, correlation_id: &correlation_id };
         let mut response = answer(status, &body);
         let headers = response.headers_mut();
         if status == StatusCode::UNAUTHORIZED {
@@ -126,8 +126,8 @@ fn answer(status: StatusCode, body: &impl Serialize) -> Response {
     (status, headers, body).into_response()
 }
 
-/// The route.
-pub(super) fn route() -> MethodRouter<Arc<Shared>> {
+/// What serves the route.
+fn serve() -> MethodRouter<Arc<Shared>> {
     let wrong_method = async || {
         let refused = Refused::invalid_request("a token is asked for with POST");
         ([(header::ALLOW, "POST")], refused.with_status(StatusCode::METHOD_NOT_ALLOWED))

@@ -16,8 +16,12 @@ use super::{ConsumerLimits, Node, client, clients, request};
 
 const LIST: &str = "/v1/conversations";
 /// The shortest lifetime that can be configured, as [`client`] has it.
-const LIFETIME: Duration = Duration::from_secs(300);
+const LIFETIME: Duration = Duration::from_mins(5);
 const MILLISECOND: Duration = Duration::from_millis(1);
+
+fn just_before(span: Duration) -> Duration {
+    span.saturating_sub(MILLISECOND)
+}
 
 impl Node {
     /// The same journal and clock under another configuration.
@@ -49,7 +53,7 @@ async fn a_token_is_good_until_its_lifetime_is_over_and_not_at_its_end() {
     let (clock, go_on) = standing();
     let node = Node::start_with(clients(), clock, ConsumerLimits::default());
     let token = node.token("alpha:first").await;
-    go_on(LIFETIME - MILLISECOND);
+    go_on(just_before(LIFETIME));
     assert_eq!(node.status(&token).await, 200);
     go_on(MILLISECOND);
     let refused = node.get(&token, LIST).await;
@@ -69,7 +73,7 @@ async fn a_token_that_nobody_uses_stops_working_and_one_in_use_does_not() {
     let node = Node::start_with(idling(idle), clock, ConsumerLimits::default());
     let token = node.token("alpha:first").await;
     for _ in 0..5 {
-        go_on(idle - MILLISECOND);
+        go_on(just_before(idle));
         assert_eq!(node.status(&token).await, 200);
     }
     go_on(idle);
@@ -91,7 +95,7 @@ async fn an_open_stream_is_a_use_of_its_token() {
     assert_eq!(node.status(&token).await, 200);
     go_on(idle * 3);
     drop(stream);
-    go_on(idle - MILLISECOND);
+    go_on(just_before(idle));
     assert_eq!(node.status(&token).await, 200, "its end was a use too");
     go_on(idle);
     assert_eq!(node.status(&token).await, 401);
@@ -112,11 +116,11 @@ async fn stored_use(node: &Node, after: i64) -> i64 {
 #[tokio::test]
 async fn a_use_is_stored_once_a_tenth_of_the_idle_timeout_so_that_it_outlives_the_node() {
     let (clock, go_on) = standing();
-    let idle = Duration::from_secs(600);
+    let idle = Duration::from_mins(10);
     let node = Node::start_with(idling(idle), clock, ConsumerLimits::default());
     let token = node.token("alpha:first").await;
     let issued_at = stored_use(&node, 0).await;
-    go_on(Duration::from_secs(60) - MILLISECOND);
+    go_on(just_before(Duration::from_mins(1)));
     assert_eq!(node.status(&token).await, 200);
     go_on(MILLISECOND);
     assert_eq!(node.status(&token).await, 200);
@@ -128,7 +132,7 @@ async fn a_use_is_stored_once_a_tenth_of_the_idle_timeout_so_that_it_outlives_th
     go_on(Duration::from_secs(59));
     assert_eq!(node.status(&token).await, 200);
     let node = node.again(idling(idle));
-    go_on(Duration::from_secs(541) - MILLISECOND);
+    go_on(just_before(Duration::from_secs(541)));
     assert_eq!(node.status(&token).await, 200, "never earlier than nine tenths after the last use");
     let node = node.again(idling(idle));
     go_on(idle);

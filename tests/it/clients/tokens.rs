@@ -1,16 +1,15 @@
 //! Access tokens of the real program.
 
-use std::time::Duration;
-
 use futures_util::stream::{self, StreamExt as _};
 use serde_json::json;
 use usher::consumer::TOKENS_PER_CLIENT_MAX;
 
 use crate::support::consumer::{Consumer, answer};
+use crate::support::keys::now;
 use crate::support::setup::{ROUTER, Setup};
-use crate::support::until;
 use crate::support::usher::Usher;
 use crate::support::widget::Widget;
+use crate::support::{until, until_time};
 
 use super::{GRANT, LIST, ask, asking, plain, status, token};
 
@@ -48,13 +47,13 @@ async fn an_unused_token_stops_working_and_one_whose_stream_is_open_does_not() {
     let usher = Usher::start(Setup::new().client("idler.s3cr3t", "idle_timeout = \"1s\"")).await;
     let (unused, used) = (token(&usher, "idler.s3cr3t").await, token(&usher, "idler.s3cr3t").await);
     let stream = Consumer::new(&usher, &used).stream("?after=latest").await;
-    tokio::time::sleep(Duration::from_millis(1100)).await;
+    until_time(now() + 1.1).await;
     assert_eq!(status(&usher, &unused).await, 401, "a second has passed since its issue");
     assert_eq!(status(&usher, &used).await, 200);
     drop(stream);
     let refused = until("an unused token's end", async || {
         // Longer than the timeout between two looks, for a look is a use.
-        tokio::time::sleep(Duration::from_millis(1100)).await;
+        until_time(now() + 1.1).await;
         let answer = Consumer::new(&usher, &used).get(LIST).await;
         (answer.status == 401).then_some(answer)
     })
