@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::config::{Config, ConversationsConfig, KeysConfig, Tenant};
-use crate::consumer::ConsumerState;
+use crate::consumer::{AccessTokens, ConsumerLimits, ConsumerState};
 use crate::conversations::{Absence, Conversations, Expiry, Idle};
 use crate::domain::conversation::IdleAfter;
 use crate::domain::id::TenantId;
@@ -144,9 +144,16 @@ impl Parts {
         &self,
         config: Config,
         revocations: &Revocations,
+        access_tokens: &AccessTokens,
         keys: KeySource,
     ) -> ConsumerState {
+        let limits = ConsumerLimits {
+            requests_per_minute: config.limits.consumer_requests_per_minute,
+            wrong_keys_per_address_per_minute: config.limits.wrong_keys_per_address_per_minute,
+        };
         ConsumerState {
+            limits,
+            access_tokens: access_tokens.clone(),
             clients: config.clients,
             tenants: config.tenants,
             message_characters: config.limits.message_characters,
@@ -172,6 +179,12 @@ impl Parts {
             metrics: self.metrics.clone(),
             lifecycle: self.lifecycle.clone(),
         })?)
+    }
+
+    /// What consumers may call with beside their keys.
+    pub(super) fn access_tokens(&self) -> AccessTokens {
+        let (journal, lifecycle) = (self.journal.clone(), self.lifecycle.clone());
+        AccessTokens::new(journal, self.clock, self.metrics.clone(), lifecycle)
     }
 
     /// The operators' side; `started` turns true when everybody may come.

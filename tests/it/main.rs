@@ -9,6 +9,8 @@ mod both_sides;
 #[cfg(test)]
 mod bounds;
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
 mod cloud_events;
 #[cfg(test)]
 mod config;
@@ -16,6 +18,8 @@ mod config;
 mod demo;
 #[cfg(test)]
 mod deploy;
+#[cfg(test)]
+mod documents;
 #[cfg(test)]
 mod downgrade;
 #[cfg(test)]
