@@ -196,15 +196,9 @@ impl Model {
                 Fact::Read { by_customer: *by_customer, up_to: *up_to }
             }
             Doing::Assign { queue, agent } => {
-                let before = (now.queue.clone(), now.agent.clone());
-                now.queue = queue.map_or(now.queue, str::to_owned);
-                now.agent = agent.map(str::to_owned).or(now.agent);
-                let is_first =
-                    self.rules != Rules::None && !now.placed && (queue.is_some() || agent.is_some());
-                if !is_first && (&now.queue, &now.agent) == (&before.0, &before.1) {
+                if !now.assigns(self.rules, *queue, *agent) {
                     return Ok(None);
                 }
-                now.placed = true;
                 Fact::Assigned(None)
             }
             Doing::End => {

@@ -212,6 +212,17 @@ impl State {
         after
     }
 
+    /// Notes where a consumer puts it; whether that is news. Where there are rules, the first time always is.
+    pub(super) fn assigns(&mut self, rules: Rules, queue: Option<&str>, agent: Option<&str>) -> bool {
+        let before = (self.queue.clone(), self.agent.clone());
+        self.queue = queue.map_or(before.0.clone(), str::to_owned);
+        self.agent = agent.map(str::to_owned).or(before.1.clone());
+        let is_first = rules != Rules::None && !self.placed && (queue.is_some() || agent.is_some());
+        let is_news = is_first || (&self.queue, &self.agent) != (&before.0, &before.1);
+        self.placed |= is_news;
+        is_news
+    }
+
     /// Notes how far a side has read; whether that is news.
     pub(super) fn reads(&mut self, by_customer: bool, up_to: u64, last: u64, at: i64) -> Result<bool, No> {
         if up_to > last {
