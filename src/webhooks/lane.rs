@@ -16,7 +16,7 @@ use super::post::Failed;
 use super::schedule::{Next, Tried, after_failure};
 
 /// A conversation whose delivery takes longer than this is kept, so that the endpoint's place can go on without it.
-const KEPT_AFTER: Duration = Duration::from_secs(2);
+pub(super) const KEPT_AFTER: Duration = Duration::from_secs(2);
 
 /// How long a journal that can't be read is left alone.
 pub(super) const READ_AGAIN_AFTER: Duration = Duration::from_secs(5);

@@ -1,6 +1,6 @@
 //! Webhooks: events are posted to endpoints, at least once, in order within a conversation.
 //!
-//! An endpoint follows the journal from a place that is kept in it. [`schedule`] says when a failed delivery is tried
+//! An endpoint follows the journal from a place that is kept in it. `schedule` says when a failed delivery is tried
 //! again and when its conversation is parked, `lane` how far one conversation is, `endpoint` moves the lanes, and
 //! `checkpoint` makes durable what a restart has to know.
 //!

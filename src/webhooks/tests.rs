@@ -243,3 +243,41 @@ fn what_is_stored_while_a_lane_reads_the_conversations_end_is_delivered_too() {
     ran(&mut lane, 5, End::Through);
     assert_eq!((lane.phase, lane.through()), (Phase::Ready, Some(at(5))));
 }
+
+#[test]
+fn after_a_restart_retry_for_goes_on_from_the_first_attempt_and_after_a_replay_it_begins_anew() {
+    let first = UnixTime::from_seconds(1_760_000_000);
+    let now = first.plus(Duration::from_mins(1));
+    for (tried_at, counted_from) in [(Some(first.millis()), first), (None, now)] {
+        let held = kept::Held { next: 3, tried_at, parked_at: None, failure: None };
+        let mut lane = Lane::held(&held, now);
+        let failed = Failed { result: "connect", message: String::new(), retry_after: None };
+        let mut judged = None;
+        lane.ran(at(3), None, End::Failed(failed, now), |tried, _| {
+            judged = Some(tried);
+            Next::Park
+        });
+        assert_eq!(judged.map(|tried| (tried.first, tried.failures)), Some((counted_from, 1)));
+        assert_eq!(lane.phase, Phase::Parking);
+        let Some(lane::Write::Put(parked)) = lane.due_write(tokio::time::Instant::now(), now) else {
+            panic!("{lane:?}")
+        };
+        assert_eq!((parked.next, parked.parked_at), (3, Some(now.millis())));
+    }
+}
+
+#[test]
+fn a_lane_is_kept_once_it_has_failed_or_is_slow_and_not_before() {
+    let failed = || Failed { result: "connect", message: String::new(), retry_after: None };
+    let begun = tokio::time::Instant::now();
+    let (millisecond, now) = (Duration::from_millis(1), UnixTime::EPOCH);
+    let mut lane = held(3);
+    // The lane was made no earlier than this.
+    assert_eq!(lane.due_write(begun + lane::KEPT_AFTER - millisecond, now), None);
+    let slow = lane.due_write(tokio::time::Instant::now() + lane::KEPT_AFTER, now);
+    assert!(matches!(slow, Some(lane::Write::Put(_))), "{slow:?}");
+    assert!(lane.holds_place());
+    let wait = lane.ran(at(3), None, End::Failed(failed(), now), |_, _| Next::Retry(millisecond));
+    assert_eq!((wait, lane.phase), (Some(millisecond), Phase::Waiting));
+    assert!(matches!(lane.due_write(begun, now), Some(lane::Write::Put(_))));
+}

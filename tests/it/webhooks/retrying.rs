@@ -161,3 +161,28 @@ async fn what_waits_for_its_retry_goes_on_after_a_restart() {
     let again = receiver.taken().iter().filter(|delivery| delivery.text() == "other").count();
     assert_eq!(again, 1, "what was delivered and kept comes once");
 }
+
+#[tokio::test]
+async fn only_an_endpoint_with_a_certificate_that_is_trusted_gets_anything() {
+    use crate::support::hostile_endpoint::{Authority, HostileEndpoint, Script, answer};
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    for (trusted, result, requests) in [(&ours, "delivered", 1), (&theirs, "tls", 0)] {
+        let script = Script::SayAndHang(answer("204 No Content", &[], b""));
+        let endpoint = HostileEndpoint::https(script, ours.tls("localhost", 2999)).await;
+        let keys = KeyEndpoint::start().await;
+        let hook = format!(
+            "[[webhook]]\nid = \"crm\"\nurl = \"https://localhost:{}/hook\"\nsecret = \"{SECRET}\"\n\
+             allow_networks = [\"127.0.0.0/8\", \"::1/128\"]\n",
+            endpoint.address.port()
+        );
+        let setup = Setup::new().tenant("contoso", &keys.url()).lines(&hook);
+        let roots = setup.path().join("roots.pem");
+        std::fs::write(&roots, &trusted.pem).unwrap();
+        let usher = Usher::start(setup.variable("SSL_CERT_FILE", roots.to_str().unwrap())).await;
+        let (_widget, _) = Widget::start(&usher, "contoso/web").await;
+        until("an attempt", async || (count(&usher, result).await > 0.0).then_some(())).await;
+        let seen = endpoint.requests();
+        assert_eq!(seen.len(), requests, "{seen:?}");
+        assert!(seen.iter().all(|head| head.starts_with("POST /hook HTTP/1.1\r\n")), "{seen:?}");
+    }
+}
