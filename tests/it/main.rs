@@ -49,6 +49,8 @@ mod operations;
 #[cfg(test)]
 mod prometheus;
 #[cfg(test)]
+mod queues;
+#[cfg(test)]
 mod read;
 #[cfg(test)]
 mod refresh;
@@ -76,3 +78,5 @@ mod tidy;
 mod vectors;
 #[cfg(test)]
 mod verdict;
+#[cfg(test)]
+mod webhooks;

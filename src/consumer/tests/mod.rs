@@ -112,7 +112,7 @@ fn tenant(id: &str) -> Tenant {
         public_key_url: None,
         javascript_client_function: None,
         widgets: BTreeMap::new(),
-        queues: vec!["default".into()],
+        queues: Arc::default(),
     }
 }
 
@@ -212,6 +212,8 @@ impl Node {
             variables: Variables::from([("vip".to_owned(), variable)]),
             context: ContextReport::default(),
             queue: "default".into(),
+            rule: None,
+            priority: None,
             locale: None,
             origin: None,
         };

@@ -115,6 +115,8 @@ impl Story {
             variables: variables("first"),
             context: ContextReport::default(),
             queue: queue.into(),
+            rule: None,
+            priority: None,
             locale: None,
             origin: None,
         }))

@@ -51,6 +51,7 @@ pub(crate) struct Setup {
     limits: String,
     conversations: String,
     listen: String,
+    webhooks: String,
     tenants: Vec<(&'static str, String)>,
     variables: Vec<(&'static str, String)>,
 }
@@ -68,6 +69,7 @@ impl Setup {
             limits: limits.concat(),
             conversations: String::new(),
             listen: String::new(),
+            webhooks: String::new(),
             tenants: Vec::new(),
             variables: Vec::new(),
         }
@@ -101,6 +103,18 @@ impl Setup {
     /// With this line in `[listen]`.
     pub(crate) fn listen(mut self, line: &str) -> Self {
         self.listen = format!("{line}\n");
+        self
+    }
+
+    /// With a `[[webhook]]` that may reach this machine, and has these lines besides.
+    pub(crate) fn webhook(self, url: &str, lines: &str) -> Self {
+        let allowed = "allow_http_hosts = [\"127.0.0.1\"]\nallow_networks = [\"127.0.0.0/8\"]";
+        self.lines(&format!("[[webhook]]\nurl = \"{url}\"\n{allowed}\n{lines}\n"))
+    }
+
+    /// With these lines at the end of `usher.toml`.
+    pub(crate) fn lines(mut self, lines: &str) -> Self {
+        self.webhooks += lines;
         self
     }
 
@@ -153,10 +167,11 @@ path = "data/usher.db"
 allow_http_hosts = ["127.0.0.1"]
 allow_networks = ["127.0.0.0/8"]
 [limits]
-{limits}{conversations}{clients}"#,
+{limits}{conversations}{clients}{webhooks}"#,
             limits = self.limits,
             conversations = self.conversations,
             listen = self.listen,
+            webhooks = self.webhooks,
         )
     }
 
