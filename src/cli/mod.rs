@@ -1,6 +1,7 @@
 //! The command line: what usher can be asked to do, and the exit code that answers.
 
 pub mod check;
+pub mod client;
 pub mod demo;
 #[cfg(debug_assertions)]
 mod echo;
@@ -89,6 +90,9 @@ enum Command {
     /// About the endpoints to which the running gateway posts events.
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// About the programs that may call the consumer API: add one, replace its secret, list them.
+    #[command(subcommand)]
+    Client(client::ClientCommand),
     /// About the configuration's form.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -171,6 +175,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         }
         Command::Webhook(WebhookCommand::List(args)) => webhook::list(args, &vars, &mut out),
         Command::Webhook(WebhookCommand::Replay(args)) => webhook::replay(args, &vars, &mut out),
+        Command::Client(command) => client::run(command, &vars, &mut out, &mut io::stderr()),
         Command::Config(ConfigCommand::Schema(args)) => schema::run(args, &mut out),
         #[cfg(debug_assertions)]
         Command::WebsocketEcho(args) => echo::run(args, &mut out),

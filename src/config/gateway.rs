@@ -93,6 +93,10 @@ pub struct Limits {
     pub messages_per_minute: u32,
     /// Frames of any kind in one conversation in a minute.
     pub frames_per_minute: u32,
+    /// Requests of one client of the consumer API in a minute.
+    pub consumer_requests_per_minute: u32,
+    /// Wrong keys, secrets and access tokens from one address in a minute, at the consumer listener; IPv6 by /64.
+    pub wrong_keys_per_address_per_minute: u32,
     /// Characters (Unicode scalar values) of one message, 1 to 6000; never 0.
     pub message_characters: usize,
     /// How long a new connection may take to say its first frame.
@@ -229,6 +233,8 @@ fn limits(raw: &RawLimits, reader: &mut Reader<'_, '_>) -> Limits {
         authentications_per_minute: raw.authentications_per_minute,
         messages_per_minute: raw.messages_per_minute,
         frames_per_minute: raw.frames_per_minute,
+        consumer_requests_per_minute: raw.consumer_requests_per_minute,
+        wrong_keys_per_address_per_minute: raw.wrong_keys_per_address_per_minute,
         message_characters: usize::try_from(characters).unwrap_or(usize::MAX),
         first_frame,
         ping,

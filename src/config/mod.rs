@@ -40,7 +40,7 @@ use serde_json::Value;
 use crate::domain::id::TenantId;
 use crate::domain::token::TokenPolicy;
 
-pub use client::{AllowedTenants, Client, Scope, Scopes};
+pub use client::{AllowedTenants, Client, Scope, Scopes, idle_timeout, token_lifetime};
 pub use fault::{Fault, Place, Severity};
 pub use gateway::{ConversationsConfig, JournalConfig, KeysConfig, Limits, Listen};
 pub use origin::AllowedOrigins;

@@ -185,6 +185,12 @@ pub(super) struct RawLimits {
     /// Frames of any kind in one conversation.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub(super) frames_per_minute: u32,
+    /// Requests of one client of the consumer API.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub(super) consumer_requests_per_minute: u32,
+    /// Wrong keys, secrets and access tokens from one address, at the consumer listener.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub(super) wrong_keys_per_address_per_minute: u32,
     /// Characters of one message; 0 is the protocol's own bound, 6000.
     #[schemars(range(min = 0, max = 6000))]
     pub(super) message_characters: u32,
@@ -209,6 +215,8 @@ impl Default for RawLimits {
             authentications_per_minute: 10,
             messages_per_minute: 60,
             frames_per_minute: 240,
+            consumer_requests_per_minute: 60_000,
+            wrong_keys_per_address_per_minute: 600,
             message_characters: 6000,
             first_frame: "10s".into(),
             ping: "25s".into(),

@@ -169,7 +169,7 @@ impl Reader<'_, '_> {
 }
 
 /// Reads `10m`, `24h`, `30d`, `1h 30m`; a day has 24 hours.
-fn parse_span(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_span(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
         return Err(format!("`{}` has no unit; ms, s, m, h and d are known", shown(text)));

@@ -5,17 +5,21 @@ use std::error::Error as _;
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::conversations::{CommandError, random};
 use crate::domain::conversation::InvalidTransition;
 use crate::journal::{JournalError, PositionRefused};
+use crate::wire::every;
+
+use super::keys::ErrorView;
 
 /// Seconds until it is worth trying again: a journal that can't be written is probed twice a second.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// What is wrong, by kind. The one table from failures to answers is [`Code::row`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Code {
     InvalidRequest,
     BadPosition,
@@ -30,16 +34,27 @@ pub(super) enum Code {
     IdConflict,
     ConversationEnded,
     TooManyRevocations,
+    NoKeyEndpoint,
+    KeyFetchFailed,
     PositionGone,
     BodyTooLarge,
     UnsupportedMediaType,
+    RateLimited,
     Internal,
     StorageUnavailable,
 }
 
 impl Code {
+    /// Every code, each once.
+    pub(super) const ALL: &[Self] = &every!(
+        Code: InvalidRequest, BadPosition, Unauthorized, InsufficientScope, TenantForbidden, NotFound,
+        UnknownConversation, UnknownRevocation, MethodNotAllowed, RequestTimeout, IdConflict, ConversationEnded,
+        TooManyRevocations, NoKeyEndpoint, KeyFetchFailed, PositionGone, BodyTooLarge, UnsupportedMediaType, RateLimited,
+        Internal, StorageUnavailable
+    );
+
     /// The status and the `code` of each.
-    const fn row(self) -> (StatusCode, &'static str) {
+    pub(super) const fn row(self) -> (StatusCode, &'static str) {
         match self {
             Self::InvalidRequest => (StatusCode::BAD_REQUEST, "invalid_request"),
             Self::BadPosition => (StatusCode::BAD_REQUEST, "bad_position"),
@@ -54,17 +69,23 @@ impl Code {
             Self::IdConflict => (StatusCode::CONFLICT, "id_conflict"),
             Self::ConversationEnded => (StatusCode::CONFLICT, "conversation_ended"),
             Self::TooManyRevocations => (StatusCode::CONFLICT, "too_many_revocations"),
+            Self::NoKeyEndpoint => (StatusCode::NOT_FOUND, "no_key_endpoint"),
+            Self::KeyFetchFailed => (StatusCode::BAD_GATEWAY, "key_fetch_failed"),
             Self::PositionGone => (StatusCode::GONE, "position_gone"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+            Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
             Self::StorageUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),
         }
     }
 
     /// Whether the very same request may succeed later.
-    const fn is_temporary(self) -> bool {
-        matches!(self, Self::RequestTimeout | Self::StorageUnavailable)
+    pub(super) const fn is_temporary(self) -> bool {
+        matches!(
+            self,
+            Self::RequestTimeout | Self::RateLimited | Self::KeyFetchFailed | Self::StorageUnavailable
+        )
     }
 }
 
@@ -77,19 +98,32 @@ struct Parts {
     code: Code,
     detail: Cow<'static, str>,
     oldest: Option<String>,
+    last_error: Option<serde_json::Value>,
     header: Option<(HeaderName, HeaderValue)>,
     cause: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// What is answered (RFC 9457).
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(super) struct Body<'a> {
+    /// The status in words.
     title: &'a str,
     status: u16,
+    /// What is wrong with this very request, and what to do about it.
     detail: &'a str,
+    /// What is wrong, by kind: what a program tells cases apart by.
     code: &'a str,
+    /// Whether the very same request may succeed later.
     temporary: bool,
+    /// With `position_gone`: the oldest position that is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     oldest: Option<&'a str>,
+    /// With `key_fetch_failed`: why the last fetch failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ErrorView<'static>>")]
+    last_error: Option<&'a serde_json::Value>,
+    /// Stands in the gateway's log too: give it to the operator.
     correlation_id: &'a str,
 }
 
@@ -97,12 +131,30 @@ impl Problem {
     /// A problem; `detail` says what is wrong with this very request and what to do about it.
     pub(super) fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         let header = code.is_temporary().then_some((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
-        Self(Box::new(Parts { code, detail: detail.into(), oldest: None, header, cause: None }))
+        Self(Box::new(Parts {
+            code,
+            detail: detail.into(),
+            oldest: None,
+            last_error: None,
+            header,
+            cause: None,
+        }))
     }
 
     /// The same, answered with a header.
     pub(super) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.header = Some((name, value));
+        self
+    }
+
+    /// What is wrong, by kind.
+    pub(super) fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// The same, saying how the last fetch of keys failed.
+    pub(super) fn with_last_error(mut self, error: serde_json::Value) -> Self {
+        self.0.last_error = Some(error);
         self
     }
 
@@ -194,7 +246,7 @@ impl From<PositionRefused> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Parts { code, detail, oldest, header, cause } = *self.0;
+        let Parts { code, detail, oldest, last_error, header, cause } = *self.0;
         let (status, name) = code.row();
         let correlation_id = format!("{:016x}", u64::from_be_bytes(random()));
         if status.is_server_error() {
@@ -209,6 +261,7 @@ impl IntoResponse for Problem {
             code: name,
             temporary: code.is_temporary(),
             oldest: oldest.as_deref(),
+            last_error: last_error.as_ref(),
             correlation_id: &correlation_id,
         };
         let body = serde_json::to_string(&body).expect("a problem has string keys");

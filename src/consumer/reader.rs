@@ -23,6 +23,7 @@ use crate::lifecycle::Lifecycle;
 use crate::wire::{TYPING_TYPE, event_type, write_typing};
 
 use super::Shared;
+use super::access_token::Lease;
 use super::recent::{Next, Reading, Written};
 
 /// How long a stream is silent at most.
@@ -133,14 +134,15 @@ pub(super) struct Reader {
     conversations: Conversations,
     clock: Clock,
     lifecycle: Lifecycle,
+    lease: Lease,
     _counted: Counted,
 }
 
 impl Reader {
     pub(super) fn new(
         shared: &Shared,
-        filter: Filter,
-        format: Format,
+        lease: Lease,
+        (filter, format): (Filter, Format),
         position: Position,
         announced: bool,
     ) -> Self {
@@ -157,14 +159,16 @@ impl Reader {
             conversations: shared.conversations.clone(),
             clock: shared.clock,
             lifecycle: shared.lifecycle.clone(),
+            lease,
             _counted: Counted::new(&shared.metrics.event_readers),
         }
     }
 
-    /// The next piece of the stream; none at its end, which is the process's stop.
+    /// The next piece of the stream; none at its end, which is that of its token, of the client's rights, or of the
+    /// process.
     pub(super) async fn next(&mut self) -> Option<Result<Bytes, JournalError>> {
         loop {
-            if self.lifecycle.is_stopping() {
+            if self.lifecycle.is_stopping() || self.lease.is_over() {
                 return None;
             }
             let piece = self.write_batch();
@@ -175,6 +179,7 @@ impl Reader {
             tokio::select! {
                 biased;
                 () = self.lifecycle.stopped() => return None,
+                () = self.lease.over() => return None,
                 () = sleep_until(self.sign_of_life_at) => {
                     return Some(Ok(self.spoken(self.format.sign_of_life(self.place))));
                 }

@@ -5,9 +5,6 @@
 
 use std::time::Duration;
 
-use futures_util::stream::{self, StreamExt};
-use tokio::time::Instant;
-
 use crate::clock::Clock;
 use crate::domain::conversation::Event;
 use crate::domain::id::ConversationId;
@@ -16,15 +13,8 @@ use crate::journal::projection::Projection;
 use crate::lifecycle::Lifecycle;
 
 use super::Conversations;
+use super::paced::paced;
 
-/// Downgrades under way at once: enough that the journal commits many together, and so few that what a customer says
-/// in the second in which thousands of tokens end waits for no more than these.
-const CONCURRENT: usize = 8;
-/// Downgrades between two pauses. A pause is half as long as they took: of every second in which thousands of tokens
-/// end, a third is everybody else's.
-const BETWEEN_PAUSES: usize = 32;
-/// The longest pause: where the journal is slow, it isn't the downgrades that keep it busy.
-const PAUSE_MAX: Duration = Duration::from_millis(10);
 /// Conversations taken from the projection at once.
 const PAGE: usize = 4096;
 /// The longest sleep, so that a stepped clock is noticed; also the pause after a failure.
@@ -79,15 +69,8 @@ impl Expiry {
             let Ok(due) = self.projection.deadlines(now, after, PAGE).await else { return false };
             let Some(last) = due.last() else { return all_done };
             after = Some(*last);
-            let mut due = due.into_iter();
-            while due.len() > 0 {
-                let (began, some) = (Instant::now(), due.by_ref().take(BETWEEN_PAUSES));
-                let downgrades = stream::iter(some.collect::<Vec<_>>())
-                    .map(|(_, id)| self.conversations.downgrade_if_due(id))
-                    .buffer_unordered(CONCURRENT);
-                all_done &= downgrades.fold(true, |so_far, done| async move { so_far && done }).await;
-                tokio::time::sleep((began.elapsed() / 2).min(PAUSE_MAX)).await;
-            }
+            let undone = paced(due, |(_, id)| self.conversations.downgrade_if_due(id)).await;
+            all_done &= undone.is_empty();
         }
     }
 }

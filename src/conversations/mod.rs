@@ -4,6 +4,7 @@
 //! A conversation is loaded from the journal when somebody needs it and forgotten when nobody does. Other nodes may
 //! append to it meanwhile: the journal's compare-and-append notices, what is new is read, and the event decided anew.
 
+mod absence;
 mod audience;
 mod bar;
 mod command;
@@ -12,6 +13,7 @@ mod idempotency;
 mod idle;
 mod in_force;
 mod live;
+mod paced;
 mod presence;
 mod rates;
 mod reading;
@@ -42,11 +44,13 @@ use crate::journal::{Journal, Record};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 
+use absence::Awaited;
 use in_force::InForce;
 use presence::LastSeen;
 use rates::Left;
 use routing::Routing;
 
+pub use absence::Absence;
 pub use expiry::Expiry;
 pub use idempotency::IdempotencyKey;
 pub use idle::Idle;
@@ -120,6 +124,7 @@ struct Shared {
     routing: Routing,
     idle_after: IdleAfter,
     last_seen: LastSeen,
+    awaited: Awaited,
     live: Mutex<HashMap<ConversationId, Held>>,
     left: Left,
     recent: moka::future::Cache<ConversationId, Arc<Live>>,
@@ -165,6 +170,7 @@ impl Conversations {
                 routing: Routing::default(),
                 idle_after,
                 last_seen,
+                awaited: Awaited::default(),
                 live,
                 left: Left::new(),
                 recent,
@@ -232,6 +238,8 @@ impl Conversations {
         };
         let live = self.get(id);
         let mut locked = live.lock_to_begin(Place { id, tenant, widget }, key.is_none()).await?;
+        // Whoever begins it may be gone before it is stored; then nobody would ever leave it.
+        self.shared.awaited.left(id, self.shared.clock.elapsed());
         let record = locked.execute(&Event::Start(Box::new(start)), None).await?;
         let record = record.ok_or(CommandError::StorageUnavailable)?;
         let resume_token = self.shared.resume_tokens.derive(id, locked.conversation().generation());

@@ -68,6 +68,10 @@ impl Live {
             let left_at = self.shared().clock.now();
             let presence = Presence { is_connected, left_at, heard_at: self.heard_at() };
             self.shared().last_seen.0.insert(self.id(), presence);
+            self.shared().awaited.left(self.id(), self.shared().clock.elapsed());
+        }
+        if is_connected && !self.is_connected() {
+            self.shared().awaited.came(self.id());
         }
         self.set_connected(is_connected);
     }

@@ -130,6 +130,7 @@ impl Visit<'_> {
             Admission::AsItStands => None,
             Admission::SigningIn(customer) => Some(self.sign_in(&mut locked, customer).await?),
         };
+        self.reconnect(&mut locked).await?;
         let socket = socket.take().ok_or(CommandError::Refused(InvalidTransition::AlreadyStarted))?;
         let (identity, report) = signed_in.unzip();
         let id = socket.id();
@@ -147,6 +148,21 @@ impl Visit<'_> {
             assignment: conversation.assignment().clone(),
             report: report.unwrap_or_default(),
         })
+    }
+
+    /// Journals that somebody is there again. Should another node have let a customer sign in first meanwhile, whoever
+    /// comes with nothing but the `resume_token` of before stays out.
+    async fn reconnect(&self, locked: &mut Locked<'_>) -> Result<(), NotVisited> {
+        let generation = locked.conversation().generation();
+        locked.reconnect().await?;
+        if locked.conversation().generation() == generation {
+            return Ok(());
+        }
+        if !self.holds(locked) {
+            return Err(NotVisited::Unknown);
+        }
+        // Nobody can have signed in with this visit: that would have been the first one.
+        self.admit(locked, Credential::Absent).map(drop)
     }
 
     async fn lock(&self) -> Result<Locked<'_>, NotVisited> {

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::domain::keys::KeyFault;
+
 /// The kind of a failure: what the metrics count and what a customer may be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailureKind {
@@ -55,6 +57,24 @@ impl FailureKind {
         }
     }
 
+    /// Where an operator begins to look: the `lies_with` of the consumer API.
+    #[must_use]
+    pub const fn lies_with(self) -> &'static str {
+        match self {
+            Self::Url | Self::BlockedAddress => "configuration",
+            Self::Dns | Self::Connect => "network",
+            Self::Tls
+            | Self::Timeout
+            | Self::Http
+            | Self::HttpStatus
+            | Self::Redirect
+            | Self::ContentEncoding
+            | Self::TooLarge
+            | Self::Parse => "endpoint",
+            Self::Internal => "usher",
+        }
+    }
+
     /// What a customer may be told: whose fault it is, without names or addresses of the tenant's network.
     #[must_use]
     pub const fn public_reason(self) -> &'static str {
@@ -86,12 +106,15 @@ pub struct FetchError {
     pub message: String,
     /// One sentence: what to do about it.
     pub remedy: Cow<'static, str>,
+    /// Where it is a set of which nothing can be used: each of its entries and why. At most as many as a document may
+    /// list.
+    pub entries: Vec<KeyFault>,
 }
 
 impl FetchError {
     /// A failure of this kind.
     pub fn new(kind: FailureKind, message: impl Into<String>, remedy: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into(), remedy: remedy.into() }
+        Self { kind, message: message.into(), remedy: remedy.into(), entries: Vec::new() }
     }
 }
 

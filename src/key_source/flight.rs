@@ -65,7 +65,7 @@ async fn find(inner: &Inner, tenant: &Tenant, trigger: Trigger) -> Option<Result
 }
 
 /// Takes the document that was kept, where it is newer than what is held.
-async fn restore(inner: &Inner, tenant: &Tenant) -> bool {
+pub(super) async fn restore(inner: &Inner, tenant: &Tenant) -> bool {
     let id = &tenant.keys.tenant;
     let stored = match timeout(STORE_TIMEOUT, inner.store.load(id)).await {
         Ok(Ok(stored)) => stored,
@@ -119,7 +119,8 @@ fn refusal(refused: &DocumentRefused) -> FetchError {
     if let Some(first) = refused.entries.first() {
         message = format!("{message} Its {first}.");
     }
-    FetchError::new(FailureKind::Parse, message, sentence(&refused.fault.action))
+    let error = FetchError::new(FailureKind::Parse, message, sentence(&refused.fault.action));
+    FetchError { entries: refused.entries.clone(), ..error }
 }
 
 /// Actions are written as clauses; a remedy is a sentence.

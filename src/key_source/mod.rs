@@ -9,6 +9,7 @@ pub mod fetch;
 mod flight;
 pub mod guard;
 pub mod jitter;
+mod operator;
 mod refresher;
 pub mod resolve;
 mod source;
@@ -18,7 +19,8 @@ mod throttle;
 pub mod transport;
 mod verify;
 
-pub use source::{KeySource, KeysUnavailable, NoNewer, Reason, Setup, Status};
+pub use operator::{NoEndpoint, NotRefreshed, Status};
+pub use source::{KeySource, KeysUnavailable, NoNewer, Reason, Setup};
 pub use tenant::TenantKeys;
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::cache::{Freshness, Refetch, Served, Trigger, Use};
-use super::failure::FetchError;
 use super::fetch::Fetch;
 use super::flight::fly;
 use super::jitter::Jitter;
@@ -44,7 +43,7 @@ pub struct Setup {
 
 /// Every tenant's keys. A clone is another handle on the same.
 #[derive(Debug, Clone)]
-pub struct KeySource(Arc<Inner>);
+pub struct KeySource(pub(super) Arc<Inner>);
 
 #[derive(Debug)]
 pub(super) struct Inner {
@@ -90,19 +89,6 @@ pub enum Reason {
     UnknownKid,
     /// Its signature fails against a single PEM, which may have been replaced.
     Signature,
-}
-
-/// What is known of a tenant's keys, for its operator.
-#[derive(Debug, Clone)]
-pub struct Status {
-    /// The document in force, fresh or stale.
-    pub document: Option<Served<KeyDocument>>,
-    /// Until when it needs no fetch.
-    pub fresh_until: Option<UnixTime>,
-    /// Until when it serves where fetches fail.
-    pub stale_until: Option<UnixTime>,
-    /// The last fetch, where it failed, and when.
-    pub last_failure: Option<(UnixTime, FetchError)>,
 }
 
 impl KeySource {
@@ -190,35 +176,6 @@ impl KeySource {
         slot.cache.newer_than(seen, now).ok_or_else(|| match slot.cache.held() {
             Some(_) => NoNewer::Throttled { retry_after },
             None => unavailable(&slot, retry_after).into(),
-        })
-    }
-
-    /// Fetches now, or joins the fetch in flight, because an operator asks. Where the fetch fails, the document in
-    /// force stays, and the status holds the failure.
-    ///
-    /// # Errors
-    /// The tenant has no keys here.
-    pub async fn refresh(&self, tenant: &TenantId) -> Result<Status, KeysUnavailable> {
-        let id = tenant;
-        let tenant = self.tenant(id)?;
-        let landing = self.0.board(tenant, &mut tenant.slot(), Trigger::Admin);
-        landing.landed().await;
-        self.status(id)
-    }
-
-    /// What is known of a tenant's keys.
-    ///
-    /// # Errors
-    /// The tenant has no keys here.
-    pub fn status(&self, tenant: &TenantId) -> Result<Status, KeysUnavailable> {
-        let tenant = self.tenant(tenant)?;
-        let slot = tenant.slot();
-        let held = slot.cache.held();
-        Ok(Status {
-            document: held.map(|held| held.serve(self.0.clock.now())),
-            fresh_until: held.map(|held| held.fresh_until),
-            stale_until: held.map(|held| held.stale_until),
-            last_failure: slot.cache.last_failure().cloned(),
         })
     }
 

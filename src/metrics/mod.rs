@@ -36,6 +36,8 @@ pub struct Metrics {
     pub event_readers: IntGauge,
     /// Revocations in force.
     pub revocations: IntGauge,
+    /// Access tokens that have not expired.
+    pub access_tokens: IntGauge,
     /// 1 while the node drains.
     pub draining: IntGauge,
     /// Sessions that a panic ended.
@@ -85,6 +87,7 @@ impl Metrics {
                 .counter("usher_key_fetch_throttled_total", "Refetches of keys that the throttle refused."),
             event_readers: register.gauge("usher_event_readers", "Readers of the event stream."),
             revocations: register.gauge("usher_revocations", "Revocations in force."),
+            access_tokens: register.gauge("usher_access_tokens", "Access tokens that have not expired."),
             draining: register.gauge("usher_draining", "1 while the node drains."),
             session_panics: register.counter("usher_session_panics_total", "Sessions that a panic ended."),
             registry,
@@ -116,7 +119,7 @@ impl Metrics {
         self.chat.connections_refused.with_label_values(&[reason]).inc();
     }
 
-    /// A frame was refused for the sake of this setting of `[limits]`.
+    /// A frame, or a consumer's request, was refused for the sake of this setting of `[limits]`.
     pub fn rate_limited(&self, limit: &'static str) {
         self.chat.rate_limited.with_label_values(&[limit]).inc();
     }

@@ -46,7 +46,7 @@ impl Chat {
             ),
             rate_limited: register.counters(
                 "usher_rate_limited_total",
-                "Frames refused for the rate, by the setting of [limits] that was reached.",
+                "Frames and requests refused for the rate, by the setting of [limits] that was reached.",
                 &["limit"],
             ),
             conversations_open: register.gauges(

@@ -9,6 +9,8 @@ mod both_sides;
 #[cfg(test)]
 mod bounds;
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
 mod cloud_events;
 #[cfg(test)]
 mod config;
@@ -16,6 +18,8 @@ mod config;
 mod demo;
 #[cfg(test)]
 mod deploy;
+#[cfg(test)]
+mod documents;
 #[cfg(test)]
 mod downgrade;
 #[cfg(test)]
@@ -35,6 +39,8 @@ mod journal;
 #[cfg(test)]
 mod key_source;
 #[cfg(test)]
+mod keys_api;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod limits;
@@ -46,6 +52,8 @@ mod mint;
 mod opening;
 #[cfg(test)]
 mod operations;
+#[cfg(test)]
+mod presence;
 #[cfg(test)]
 mod prometheus;
 #[cfg(test)]

@@ -54,7 +54,7 @@ async fn a_summary_shows_the_conversation_as_it_stands() {
                 "raw": "true", "value": true, "type": "boolean", "source": "token", "verified": true,
                 "displayable": false,
             }},
-            "queue": "default", "agent": null, "connected": false, "sequence": 1,
+            "queue": "default", "agent": null, "connected": true, "sequence": 1,
             "started_at": started_at, "updated_at": started_at,
         })
     );
@@ -222,7 +222,8 @@ async fn a_conversation_is_connected_while_a_socket_is_in_it() {
         assert_eq!(listed, node.get(ALPHA, &at(&place, "")).await.body["connected"]);
         listed
     };
-    assert_eq!(connected().await, false);
+    // Another node has begun it, and says nothing of its having been left.
+    assert_eq!(connected().await, true);
     let id = SocketId::next();
     let (queue, _frames) = mpsc::channel(8);
     let (cut, _cut) = oneshot::channel();
@@ -232,6 +233,11 @@ async fn a_conversation_is_connected_while_a_socket_is_in_it() {
     assert_eq!(connected().await, true);
     live.leave(id).await;
     assert_eq!(connected().await, false);
+    live.lock().await.unwrap().unwrap().execute(&Event::Disconnect, None).await.unwrap();
+    assert_eq!(connected().await, false);
+    live.lock().await.unwrap().unwrap().execute(&Event::Reconnect, None).await.unwrap();
+    node.finish(&place).await;
+    assert_eq!(connected().await, false, "nobody is in what has ended");
 }
 
 #[tokio::test]

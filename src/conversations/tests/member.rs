@@ -89,7 +89,7 @@ impl Member {
         let own = self.said.contains(sequence) && *is_live;
         let is_first = entry.after.owner.as_ref().is_some_and(|(_, first)| first == sequence);
         let kinds = match &entry.fact {
-            Fact::Started => "none",
+            Fact::Started | Fact::Disconnected | Fact::Reconnected => "none",
             Fact::Context => "context",
             Fact::SignedIn(_) | Fact::Downgraded(..) => "authentication",
             Fact::Said { by_customer: true, .. } if own => "accepted",

@@ -151,7 +151,8 @@ impl Model {
             }
         }
         if now.ended {
-            return if matches!(doing, Doing::Deadline) { Ok(None) } else { Err(No::Ended) };
+            let by_itself = matches!(doing, Doing::Deadline | Doing::Disconnect | Doing::Reconnect);
+            return if by_itself { Ok(None) } else { Err(No::Ended) };
         }
         now.ids.extend(repeated);
         let authenticated = now.standing.is_some();
@@ -160,6 +161,9 @@ impl Model {
         };
         let fact = match doing {
             Doing::Deadline => return Ok(None),
+            Doing::Disconnect | Doing::Reconnect => {
+                return Ok(now.presence(matches!(doing, Doing::Reconnect)));
+            }
             Doing::SignIn(token) => return self.sign_in(node, &now, at, token).map(Some),
             Doing::SignOut => return Ok(now.downgraded("signed_out")),
             Doing::Revoke => return Ok(now.downgraded("revoked")),
@@ -298,13 +302,15 @@ impl Model {
         if visit.after > self.entries.len() as u64 {
             return Err(No::PastTheEnd);
         }
-        match token {
+        let signed_in = match token {
             Judged::Valid(token) if !known.ended => match self.act(node, now, &Doing::SignIn(token)) {
-                Ok(_) | Err(No::Unchanged) => Ok(true),
-                Err(no) => Err(no),
+                Ok(_) | Err(No::Unchanged) => true,
+                Err(no) => return Err(no),
             },
-            _ => Ok(false),
-        }
+            _ => false,
+        };
+        self.act(node, now, &Doing::Reconnect)?;
+        Ok(signed_in)
     }
 
     /// The entries that a socket of this node must have been told by now, of those after `after`; what consumers say
@@ -325,7 +331,8 @@ impl Model {
             known
         };
         let is_shown = |number: &u64| {
-            !matches!(entries[usize::try_from(*number).unwrap() - 1].fact, Fact::Started | Fact::Context)
+            let fact = &entries[usize::try_from(*number).unwrap() - 1].fact;
+            !matches!(fact, Fact::Started | Fact::Context | Fact::Disconnected | Fact::Reconnected)
         };
         (after + 1..=cut as u64).filter(is_shown).collect()
     }

@@ -243,6 +243,8 @@ impl<'w> Run<'w> {
             Deal::Assign { queue, agent } => Doing::Assign { queue, agent },
             Deal::Revoke => Doing::Revoke,
             Deal::Idle => Doing::Idle,
+            Deal::Disconnect => Doing::Disconnect,
+            Deal::Reconnect => Doing::Reconnect,
             Deal::Deadline => Doing::Deadline,
             Deal::End => Doing::End,
             Deal::Revocations { kid, customer, everyone } => {

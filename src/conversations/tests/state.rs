@@ -37,6 +37,8 @@ pub(super) enum Fact {
     Requested,
     /// By this rule, or by a consumer.
     Assigned(Option<String>),
+    Disconnected,
+    Reconnected,
     Ended,
 }
 
@@ -51,6 +53,8 @@ pub(super) struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct State {
     pub(super) ended: bool,
+    /// Nobody is there, as far as the journal tells.
+    pub(super) left: bool,
     pub(super) at: i64,
     pub(super) standing: Option<Standing>,
     /// Whose it is for good, and the entry that made it so.
@@ -87,6 +91,8 @@ pub(super) enum Doing {
     Read { by_customer: bool, up_to: u64 },
     Request { id: &'static str },
     Assign { queue: Option<&'static str>, agent: Option<&'static str> },
+    Disconnect,
+    Reconnect,
     End,
     Deadline,
 }
@@ -184,6 +190,13 @@ impl State {
             after.barred = after.barred.max(after.greatest);
         }
         Some((Fact::Downgraded(reason, ended), after))
+    }
+
+    /// Somebody is there, or nobody; nothing where that was known.
+    pub(super) fn presence(mut self, is_there: bool) -> Option<(Fact, Self)> {
+        let was_there = !std::mem::replace(&mut self.left, !is_there);
+        let fact = if is_there { Fact::Reconnected } else { Fact::Disconnected };
+        (was_there != is_there).then_some((fact, self))
     }
 
     pub(super) fn signed_in(&self, token: &Token) -> Self {

@@ -117,6 +117,9 @@ pub(super) enum Deal {
     },
     Revoke,
     Idle,
+    /// It says that nobody is there, or that somebody is.
+    Disconnect,
+    Reconnect,
     Deadline,
     End,
     /// What is revoked from now on, as this node knows it.
@@ -265,6 +268,8 @@ fn deals() -> impl Strategy<Value = Deal> {
         1 => (queue, agent).prop_map(|(queue, agent)| Deal::Assign { queue, agent }),
         2 => Just(Deal::Revoke),
         2 => Just(Deal::Idle),
+        3 => Just(Deal::Disconnect),
+        1 => Just(Deal::Reconnect),
         4 => Just(Deal::Deadline),
         4 => revocations,
         2 => Just(Deal::Restart),

@@ -88,6 +88,8 @@ pub(super) fn event(doing: &Doing) -> Event {
         Doing::SignOut => Event::SignOut,
         Doing::Revoke => Event::Revoke,
         Doing::Idle => Event::Idle,
+        Doing::Disconnect => Event::Disconnect,
+        Doing::Reconnect => Event::Reconnect,
         Doing::Deadline => Event::Deadline,
         Doing::End => Event::End { by: EndedBy::Customer, reason: None },
         Doing::SetContext { name, value, required } => {
@@ -202,6 +204,8 @@ pub(super) fn fact(fact: &real::Fact) -> Fact {
             assert_eq!(assignment.rule.is_some(), assignment.priority.is_some(), "{assignment:?}");
             Fact::Assigned(assignment.rule.as_deref().map(str::to_owned))
         }
+        real::Fact::Disconnected => Fact::Disconnected,
+        real::Fact::Reconnected => Fact::Reconnected,
         real::Fact::Ended(_) => Fact::Ended,
     }
 }
@@ -214,6 +218,7 @@ pub(super) fn compare_state(
     prop_assert_eq!(conversation.sequence().get(), sequence, "how much the node knows");
     prop_assert_eq!(standing(conversation.authentication()), known.standing.clone());
     prop_assert_eq!(conversation.is_open(), !known.ended);
+    prop_assert_eq!(conversation.is_connected(), !known.ended && !known.left);
     prop_assert_eq!(conversation.generation(), known.generation());
     let identity = conversation.identity().map(|who| format!("{}@{}", who.subject, who.issuer));
     prop_assert_eq!(identity, known.owner.as_ref().map(|(who, _)| who.clone()));

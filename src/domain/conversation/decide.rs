@@ -62,7 +62,7 @@ impl Conversation {
             (_, Event::Start(_)) => return Err(InvalidTransition::AlreadyStarted),
             (_, Event::Message(message)) => draft.message(message)?,
             (_, Event::RequestAuthentication(request)) => draft.request_authentication(request)?,
-            (Status::Ended(_), Event::Deadline) => {}
+            (Status::Ended(_), Event::Deadline | Event::Disconnect | Event::Reconnect) => {}
             (Status::Ended(_), _) => return Err(InvalidTransition::ConversationEnded),
             (Status::Open, event) => {
                 draft.downgrade_if_due();
@@ -118,8 +118,15 @@ impl<'a> Draft<'a> {
             Event::SetContext(set) => self.set_context(set)?,
             Event::Read(read) => self.read(*read)?,
             Event::Assign(assign) => self.assign(assign),
+            Event::Disconnect if self.conversation.connected => self.record(Fact::Disconnected),
+            Event::Reconnect if !self.conversation.connected => self.record(Fact::Reconnected),
             Event::End { by, reason } => self.end(*by, reason.clone()),
-            Event::Start(_) | Event::Message(_) | Event::RequestAuthentication(_) | Event::Deadline => {}
+            Event::Disconnect
+            | Event::Reconnect
+            | Event::Start(_)
+            | Event::Message(_)
+            | Event::RequestAuthentication(_)
+            | Event::Deadline => {}
         }
         Ok(())
     }

@@ -41,6 +41,10 @@ pub enum Fact {
     AuthenticationRequested(AuthenticationRequest),
     /// The conversation was put into a queue or given to an agent.
     Assigned(Assignment),
+    /// No socket had been there for [`DISCONNECTED_AFTER`](super::DISCONNECTED_AFTER).
+    Disconnected,
+    /// A socket is there again.
+    Reconnected,
     /// The conversation ended; nothing comes after it.
     Ended(Ended),
 }
@@ -224,7 +228,8 @@ pub enum EndedBy {
 }
 
 impl Fact {
-    /// Whether the customer, or a widget for the customer, did it.
+    /// Whether the customer, or a widget for the customer, did it. Leaving and coming back is none of it: a page does
+    /// so by itself, and no silence is broken.
     #[must_use]
     pub const fn is_by_customer(&self) -> bool {
         match self {
@@ -233,7 +238,9 @@ impl Fact {
             Self::Message(message) => matches!(message.author, Author::Customer),
             Self::Read(read) => matches!(read.by, Reader::Customer),
             Self::Ended(ended) => matches!(ended.by, EndedBy::Customer),
-            Self::AuthenticationRequested(_) | Self::Assigned(_) => false,
+            Self::AuthenticationRequested(_) | Self::Assigned(_) | Self::Disconnected | Self::Reconnected => {
+                false
+            }
         }
     }
 

@@ -40,6 +40,10 @@ pub enum Event {
         /// Why, in their words.
         reason: Option<String>,
     },
+    /// No socket has been there for [`DISCONNECTED_AFTER`](super::DISCONNECTED_AFTER).
+    Disconnect,
+    /// A socket is there.
+    Reconnect,
     /// Time has passed; what is due happens.
     Deadline,
 }

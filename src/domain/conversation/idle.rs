@@ -1,10 +1,14 @@
-//! When silence ends something: a conversation that everybody has left, or an authentication that nobody uses.
+//! When silence ends something: a conversation that everybody has left, or an authentication that nobody uses. And
+//! when a conversation that every socket has left is told to be so.
 
 use std::time::Duration;
 
 use crate::domain::time::UnixTime;
 
 use super::Conversation;
+
+/// Without a socket for this long, a conversation is disconnected. Who comes back sooner was never gone.
+pub const DISCONNECTED_AFTER: Duration = Duration::from_secs(5);
 
 /// How long silence is borne.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -35,7 +35,7 @@ pub use entry::{
     Message, Read, Reader, Role, SignInReason, SignedIn, Started,
 };
 pub use event::{Assign, Event, InvalidTransition, NewMessage, SetContext, Start};
-pub use idle::{IdleAfter, Presence};
+pub use idle::{DISCONNECTED_AFTER, IdleAfter, Presence};
 pub use message::{MESSAGE_ID_CHARACTERS_MAX, MessageId, MessageText, TextRefused};
 pub use notices::Notices;
 pub use place::Place;
@@ -57,6 +57,7 @@ pub struct Conversation {
     accepted: Option<UnixTime>,
     barred: Option<UnixTime>,
     anonymous_since: Sequence,
+    connected: bool,
     generation: u32,
     variables: Variables,
     signed_names: BTreeSet<String>,
@@ -104,6 +105,7 @@ impl Conversation {
             accepted: None,
             barred: None,
             anonymous_since: Sequence::START,
+            connected: false,
             generation: 0,
             variables: Variables::new(),
             signed_names: BTreeSet::new(),
@@ -132,6 +134,7 @@ impl Conversation {
         match &entry.fact {
             Fact::Started(started) => {
                 self.status = Status::Open;
+                self.connected = true;
                 self.started_at = entry.at;
                 self.assignment = Assignment {
                     queue: started.queue.clone(),
@@ -151,6 +154,8 @@ impl Conversation {
                 self.is_placed |= assignment.is_by_consumer();
                 self.assignment = assignment.clone();
             }
+            Fact::Disconnected => self.connected = false,
+            Fact::Reconnected => self.connected = true,
             Fact::Ended(ended) => self.status = Status::Ended(ended.clone()),
         }
     }
@@ -265,6 +270,13 @@ impl Conversation {
     #[must_use]
     pub const fn is_open(&self) -> bool {
         matches!(self.status, Status::Open)
+    }
+
+    /// Whether it goes on and, as far as the journal tells, a socket is there. Who has just left or come is not
+    /// journaled yet; whoever begins it is there.
+    #[must_use]
+    pub const fn is_connected(&self) -> bool {
+        self.connected && self.is_open()
     }
 
     /// The last entry's place.

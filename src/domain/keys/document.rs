@@ -19,6 +19,18 @@ pub enum DocumentForm {
     JwkSet,
 }
 
+impl DocumentForm {
+    /// Its name, as commands and the consumer API write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SinglePem => "pem",
+            Self::KeySet => "key_set",
+            Self::JwkSet => "jwk_set",
+        }
+    }
+}
+
 /// A document of which something can be used, or which says that no key is left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyDocument {

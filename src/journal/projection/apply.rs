@@ -29,6 +29,7 @@ struct Patch<'a> {
     identity: Option<&'a Identity>,
     variables: Option<String>,
     assignment: Option<Assignment>,
+    connected: Option<bool>,
     ended: Option<(&'a Ended, UnixTime)>,
 }
 
@@ -45,6 +46,7 @@ impl<'a> Patch<'a> {
             identity: None,
             variables: None,
             assignment: None,
+            connected: None,
             ended: None,
         }
     }
@@ -77,6 +79,8 @@ impl<'a> Patch<'a> {
             }
             Fact::Context(change) => self.variables = Some(record::encode_variables(&change.variables)),
             Fact::Assigned(assignment) => self.assignment = Some(assignment.clone()),
+            Fact::Disconnected => self.connected = Some(false),
+            Fact::Reconnected => self.connected = Some(true),
             Fact::Ended(ended) => self.ended = Some((ended, entry.at)),
             Fact::Message(_) | Fact::Read(_) | Fact::AuthenticationRequested(_) => {}
         }
@@ -140,8 +144,9 @@ fn insert(connection: &Connection, patch: &Patch<'_>, begun: &Begun<'_>) -> rusq
         .prepare_cached(
             "INSERT INTO conversation (id, tenant, widget, open, authenticated, authentication, deadline, \
              changed_by, changed_at, issuer, subject, variables, queue, agent, sequence, started_at, updated_at, \
-             heard_at, active_at, ended, ended_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+             heard_at, active_at, ended, ended_at, connected) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
+             ?22)",
         )?
         .execute(params![
             patch.place.id.as_bytes(),
@@ -165,6 +170,8 @@ fn insert(connection: &Connection, patch: &Patch<'_>, begun: &Begun<'_>) -> rusq
             patch.active_at.unwrap_or(*started_at).millis(),
             patch.ended.map(|(ended, _)| record::encode_ended(ended)),
             patch.ended.map(|(_, at)| at.millis()),
+            // Whoever begins it is there.
+            patch.connected.unwrap_or(true),
         ])
         .map(drop)
 }
@@ -185,6 +192,11 @@ fn update(connection: &Connection, patch: &Patch<'_>) -> rusqlite::Result<()> {
         connection
             .prepare_cached("UPDATE conversation SET queue = ?2, agent = ?3 WHERE id = ?1")?
             .execute(params![id, assignment.queue, assignment.agent])?;
+    }
+    if let Some(connected) = patch.connected {
+        connection
+            .prepare_cached("UPDATE conversation SET connected = ?2 WHERE id = ?1")?
+            .execute(params![id, connected])?;
     }
     if let Some((ended, at)) = patch.ended {
         connection

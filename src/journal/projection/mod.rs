@@ -14,11 +14,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::conversation::Authenticated;
+use crate::domain::conversation::{Authenticated, Fact};
 use crate::domain::id::{ConversationId, TenantId, WidgetId};
 use crate::domain::time::UnixTime;
 use crate::domain::token::Identity;
@@ -46,6 +46,7 @@ pub struct Projection {
     progress: watch::Receiver<Progress>,
     next_deadline: watch::Receiver<Option<UnixTime>>,
     writable: watch::Receiver<bool>,
+    disconnections: broadcast::Sender<ConversationId>,
     failed: CancellationToken,
 }
 
@@ -73,6 +74,7 @@ impl Projection {
         let (progress, progress_seen) = watch::channel(Progress(number));
         let (next_deadline, next_deadline_seen) = watch::channel(next);
         let (writable, writable_seen) = watch::channel(true);
+        let (disconnections, _) = broadcast::channel(BATCH_MAX);
         let failed = CancellationToken::new();
         let projector = Projector {
             follow: journal.follow(journal.0.position(number)),
@@ -81,6 +83,7 @@ impl Projection {
             progress,
             next_deadline,
             writable,
+            disconnections: disconnections.clone(),
         };
         let (stop, alarm) = (lifecycle.clone(), failed.clone());
         lifecycle.spawn(async move {
@@ -96,7 +99,7 @@ impl Projection {
         });
         let readers = Readers::of(&path);
         let (progress, next_deadline, writable) = (progress_seen, next_deadline_seen, writable_seen);
-        Ok(Self { readers, progress, next_deadline, writable, failed })
+        Ok(Self { readers, progress, next_deadline, writable, disconnections, failed })
     }
 
     /// Completes when everything up to `position` is in the projection.
@@ -183,6 +186,26 @@ impl Projection {
         self.next_deadline.clone()
     }
 
+    /// Up to `limit` open conversations that are connected as far as the journal tells, or that are not, in one order
+    /// after the one named. Who is there now is not known here.
+    pub async fn connected(
+        &self,
+        connected: bool,
+        after: Option<(TenantId, ConversationId)>,
+        limit: usize,
+    ) -> Result<Vec<(TenantId, ConversationId)>, JournalError> {
+        self.readers
+            .run(move |connection| query::connected(connection, connected, after.as_ref(), limit))
+            .await
+    }
+
+    /// The conversations that any node says to be disconnected, from now on. A reader that is more than a batch behind
+    /// misses some, and [is told so](broadcast::error::RecvError::Lagged).
+    #[must_use]
+    pub fn disconnections(&self) -> broadcast::Receiver<ConversationId> {
+        self.disconnections.subscribe()
+    }
+
     /// How many conversations are open.
     pub async fn open_counts(&self) -> Result<OpenCounts, JournalError> {
         self.query(query::open_counts).await
@@ -230,6 +253,7 @@ struct Projector {
     progress: watch::Sender<Progress>,
     next_deadline: watch::Sender<Option<UnixTime>>,
     writable: watch::Sender<bool>,
+    disconnections: broadcast::Sender<ConversationId>,
 }
 
 impl Projector {
@@ -278,6 +302,7 @@ impl Projector {
                     self.note_writable(true);
                     self.progress.send_replace(Progress(self.follow.position().number));
                     self.next_deadline.send_if_modified(|last| std::mem::replace(last, next) != next);
+                    self.tell_disconnections(&batch);
                     return true;
                 }
                 Err(error) => {
@@ -297,6 +322,13 @@ impl Projector {
 }
 
 impl Projector {
+    fn tell_disconnections(&self, batch: &[Followed]) {
+        for followed in batch.iter().filter(|followed| matches!(followed.entry.fact, Fact::Disconnected)) {
+            // Nobody may listen; that is no failure.
+            let _ = self.disconnections.send(followed.place.id);
+        }
+    }
+
     fn note_writable(&self, holds: bool) {
         self.writable.send_if_modified(|last| std::mem::replace(last, holds) != holds);
     }

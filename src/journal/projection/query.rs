@@ -19,7 +19,8 @@ use super::summary::{Cursor, Filter, OpenCounts, Summary};
 const LIST_BYTES_MAX: usize = 4 << 20;
 
 const COLUMNS: &str = "id, tenant, widget, authentication, changed_by, changed_at, issuer, subject, variables, \
-                       queue, agent, sequence, started_at, updated_at, ended, ended_at";
+                       queue, agent, sequence, started_at, updated_at, ended, ended_at, \
+                       open AND connected";
 
 fn unavailable(error: impl Into<Cause>) -> JournalError {
     JournalError::Unavailable(error.into())
@@ -51,6 +52,7 @@ fn summarize(row: &Row<'_>) -> Result<Summary, Cause> {
         updated_at: UnixTime::from_millis(row.get(13)?),
         ended: text(14)?.map(record::decode_ended).transpose()?,
         ended_at: time(row, 15)?,
+        connected: row.get(16)?,
     })
 }
 
@@ -183,6 +185,33 @@ fn instants(
             Ok((UnixTime::from_millis(row.get(0)?), ConversationId::from_bytes(row.get(1)?)))
         })?
         .collect()
+}
+
+/// Open conversations that are, or are not, connected, in the order of tenants and their ids, after the one given.
+///
+/// It is asked after a start, and where something was missed: the index of the open ones has to do, so that nothing is
+/// written into another one with every beginning.
+pub(super) fn connected(
+    connection: &Connection,
+    connected: bool,
+    after: Option<&(TenantId, ConversationId)>,
+    limit: usize,
+) -> Result<Vec<(TenantId, ConversationId)>, JournalError> {
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT tenant, id FROM conversation INDEXED BY conversation_open \
+             WHERE open AND connected = ?1 AND (tenant, id) > (?2, ?3) ORDER BY tenant, id LIMIT ?4",
+        )
+        .map_err(unavailable)?;
+    let (tenant, id) = after.map_or(("", [0; 16]), |(tenant, id)| (tenant.as_str(), *id.as_bytes()));
+    let parameters = params![connected, tenant, id, i64::try_from(limit).unwrap_or(i64::MAX)];
+    let mut rows = statement.query(parameters).map_err(unavailable)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(unavailable)? {
+        let id = row.get(1).map(ConversationId::from_bytes).map_err(unavailable)?;
+        found.push((slug(row, 0).map_err(unavailable)?, id));
+    }
+    Ok(found)
 }
 
 pub(super) fn open_counts(connection: &Connection) -> rusqlite::Result<OpenCounts> {

@@ -11,7 +11,7 @@ use super::super::embedded::private;
 use super::super::error::{Cause, OpenError};
 
 /// The form of the tables below and of what stands in them: raise it with every change.
-const FORM: i64 = 3;
+const FORM: i64 = 4;
 
 const TABLES: &str = "
 CREATE TABLE place (incarnation BLOB NOT NULL, position INTEGER NOT NULL) STRICT;
@@ -36,7 +36,8 @@ CREATE TABLE conversation (
   heard_at INTEGER NOT NULL,
   active_at INTEGER NOT NULL,
   ended TEXT,
-  ended_at INTEGER
+  ended_at INTEGER,
+  connected INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX conversation_tenant ON conversation (tenant, id);
 CREATE INDEX conversation_subject ON conversation (subject, id) WHERE subject IS NOT NULL;

@@ -29,6 +29,8 @@ pub struct Summary {
     pub variables: Variables,
     /// Queue and agent.
     pub assignment: Assignment,
+    /// Whether it goes on and a socket is there, as far as the journal tells.
+    pub connected: bool,
     /// The last entry's sequence.
     pub sequence: Sequence,
     /// When it began.

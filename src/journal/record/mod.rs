@@ -36,6 +36,8 @@ pub(super) const fn type_of(fact: &Fact) -> &'static str {
         Fact::Read(_) => "read",
         Fact::AuthenticationRequested(_) => "authentication_requested",
         Fact::Assigned(_) => "assigned",
+        Fact::Disconnected => "disconnected",
+        Fact::Reconnected => "reconnected",
         Fact::Ended(_) => "ended",
     }
 }
@@ -143,6 +145,8 @@ enum FactShape {
     Read(#[serde(with = "ReadShape")] Read),
     AuthenticationRequested(#[serde(with = "AuthenticationRequestShape")] AuthenticationRequest),
     Assigned(#[serde(with = "AssignmentShape")] Assignment),
+    Disconnected,
+    Reconnected,
     Ended(#[serde(with = "EndedShape")] Ended),
 }
 

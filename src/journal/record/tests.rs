@@ -245,6 +245,14 @@ fn an_assignment_is_stored_like_this() {
 }
 
 #[test]
+fn a_conversation_that_everybody_left_or_came_back_to_is_stored_like_this() {
+    for (fact, name) in [(Fact::Disconnected, "disconnected"), (Fact::Reconnected, "reconnected")] {
+        let stored = json!({"authentication": "anonymous", "fact": name});
+        check(Authentication::Anonymous, fact, name, &stored);
+    }
+}
+
+#[test]
 fn an_end_is_stored_like_this() {
     let cases = [
         (EndedBy::Customer, None, json!({"by": "customer"})),

@@ -18,6 +18,8 @@ pub const MIN_FRESH_FOR: Duration = Duration::from_secs(1);
 pub const MIN_BACKOFF: Duration = Duration::from_secs(1);
 /// … and the longest.
 pub const MAX_BACKOFF: Duration = Duration::from_mins(1);
+/// An operator's fetches of one tenant's document are at least this far apart.
+pub const FORCED_EVERY: Duration = Duration::from_secs(5);
 /// A refresh ahead begins at this part of the freshness…
 const REFRESH_AT: f64 = 0.8;
 /// … give or take half of this part, so that tenants fetched together drift apart.
@@ -155,12 +157,21 @@ pub(super) struct Cache<D> {
     blocked_until: UnixTime,
     last_failure: Option<(UnixTime, FetchError)>,
     throttle: Throttle,
+    forced_until: UnixTime,
 }
 
 impl<D> Cache<D> {
     pub(super) const fn new(freshness: Freshness) -> Self {
-        let (blocked_until, throttle) = (UnixTime::EPOCH, Throttle::new());
-        Self { freshness, held: None, used: false, failures: 0, blocked_until, last_failure: None, throttle }
+        Self {
+            freshness,
+            held: None,
+            used: false,
+            failures: 0,
+            blocked_until: UnixTime::EPOCH,
+            last_failure: None,
+            throttle: Throttle::new(),
+            forced_until: UnixTime::EPOCH,
+        }
     }
 
     pub(super) const fn held(&self) -> Option<&Held<D>> {
@@ -212,6 +223,17 @@ impl<D> Cache<D> {
             Ok(()) => Refetch::Wait,
             Err(retry_after) => Refetch::Throttled { retry_after },
         }
+    }
+
+    /// An operator asks for a fetch, whatever the backoff says; else, how long until one may be asked for again.
+    pub(super) fn on_forced(&mut self, now: UnixTime) -> Result<(), Duration> {
+        let left = self.forced_until.since(now);
+        // A clock that was set back must not prolong it.
+        if !left.is_zero() && left <= FORCED_EVERY {
+            return Err(left);
+        }
+        self.forced_until = now.plus(FORCED_EVERY);
+        Ok(())
     }
 
     /// The document in force where it is newer than generation `seen`.
@@ -300,12 +322,12 @@ impl<D> Cache<D> {
         true
     }
 
-    fn generation(&self) -> u64 {
+    pub(super) fn generation(&self) -> u64 {
         self.held.as_ref().map_or(0, |held| held.generation)
     }
 
     /// How long no token may start a fetch, where one has failed.
-    fn backoff(&self, now: UnixTime) -> Option<Duration> {
+    pub(super) fn backoff(&self, now: UnixTime) -> Option<Duration> {
         let left = self.blocked_until.since(now);
         // A clock that was set back must not prolong the backoff.
         (!left.is_zero() && left <= MAX_BACKOFF).then_some(left)

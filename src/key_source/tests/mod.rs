@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::{advance, sleep};
 
+use crate::key_source::cache::FORCED_EVERY;
 use crate::key_source::failure::FailureKind;
 use crate::key_source::*;
 
@@ -196,14 +197,79 @@ async fn cache_two_tenants_with_one_url_fetch_for_themselves() {
 async fn an_operator_may_fetch_during_the_backoff_and_sees_the_failure() {
     let world = World::new();
     world.endpoint.fail("a");
-    let status = world.source.refresh(&id("a")).await.unwrap();
+    let Err(NotRefreshed::Failed(status)) = world.source.refresh(&id("a")).await else {
+        panic!("a fetch that fails is told to have failed")
+    };
     assert!(status.document.is_none());
     assert!(matches!(&status.last_failure, Some((_, error)) if error.kind == FailureKind::Timeout));
+    assert!(status.next_try_at.is_some_and(|at| at > world.clock.now()));
     world.endpoint.serve("a", FIRST, None);
+    sleep(FORCED_EVERY).await;
+    world.endpoint.fail("b");
+    world.source.refresh(&id("b")).await.unwrap_err();
+    let began = world.clock.now();
     let status = world.source.refresh(&id("a")).await.unwrap();
-    assert!(status.last_failure.is_none());
+    assert!(status.last_failure.is_none() && status.next_try_at.is_none());
     assert_eq!(status.document.map(|served| served.generation), Some(1));
-    assert_eq!(status.fresh_until, Some(START.plus(FETCH_TAKES * 2 + Duration::from_mins(10))));
+    assert_eq!(status.fresh_until, Some(began.plus(FETCH_TAKES + Duration::from_mins(10))));
+    assert!(world.counted("usher_key_fetches_total{result=\"ok\",trigger=\"admin\"} 1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_has_one_fetch_in_five_seconds_for_each_tenant() {
+    let world = World::new();
+    world.endpoint.serve("a", FIRST, None);
+    world.endpoint.serve("b", FIRST, None);
+    let began = world.clock.now();
+    world.source.refresh(&id("a")).await.unwrap();
+    let refused = async |wait: Duration| match world.source.refresh(&id("a")).await {
+        Err(NotRefreshed::Throttled { retry_after }) => assert_eq!(retry_after, wait),
+        other => panic!("{other:?}"),
+    };
+    refused(FORCED_EVERY.saturating_sub(FETCH_TAKES)).await;
+    world.source.refresh(&id("b")).await.unwrap();
+    sleep(world.clock.until(began.plus(FORCED_EVERY)).saturating_sub(Duration::from_millis(1))).await;
+    refused(Duration::from_millis(1)).await;
+    assert_eq!(world.endpoint.fetches(), 2);
+    sleep(Duration::from_millis(1)).await;
+    world.source.refresh(&id("a")).await.unwrap();
+    assert_eq!(world.endpoint.fetches(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operators_fetch_begins_after_the_one_in_flight_and_is_shared_by_tokens() {
+    let world = World::new();
+    world.endpoint.serve("a", FIRST, None);
+    let a = id("a");
+    let (token, refreshed, late) = tokio::join!(
+        world.source.keys(&a),
+        async {
+            sleep(FETCH_TAKES / 2).await;
+            world.source.refresh(&a).await
+        },
+        async {
+            sleep(FETCH_TAKES * 5 / 4).await;
+            world.endpoint.serve("a", SECOND, None);
+            world.source.refetch(&a, 1, Reason::UnknownKid).await
+        },
+    );
+    assert_eq!(world.endpoint.fetches(), 2, "the first in flight, and one for both who came later");
+    let generations = [token.unwrap().generation, late.unwrap().generation];
+    let document = refreshed.unwrap().document.unwrap();
+    assert_eq!((generations, document.generation), ([1, 2], 2));
+    assert_eq!(document.document.form.name(), "jwk_set");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_sees_what_was_kept_before_it_is_needed_and_nothing_is_fetched() {
+    let world = World::new();
+    assert!(world.source.status(&id("a")).await.unwrap().document.is_none());
+    assert_eq!(world.generation("a").await, Ok(1));
+    let after = world.restarted(url("a"));
+    let status = after.status(&id("a")).await.unwrap();
+    assert!(status.document.is_some_and(|served| !served.stale));
+    assert_eq!(world.endpoint.fetches(), 1);
+    assert!(matches!(world.source.status(&id("c")).await, Err(NoEndpoint)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -110,7 +110,7 @@ fn a_priority_is_a_whole_number_within_a_million() {
 #[test]
 fn a_tenant_has_at_most_200_queues() {
     let queues = |count: usize| {
-        (0..count).map(|number| format!("[[queue]]\nname = \"q{number}\"\n")).collect::<String>()
+        (0..count).map(|number| format!("[[queue]]\nname = \"q{number}\"\n")).collect::<Vec<_>>().concat()
     };
     for count in [199, 200] {
         let config = Written::new("", &[("contoso", &queues(count))]).load(&Vars::new()).unwrap();

@@ -50,6 +50,7 @@ pub(crate) struct Setup {
     folder: TempDir,
     limits: String,
     conversations: String,
+    clients: String,
     listen: String,
     webhooks: String,
     tenants: Vec<(&'static str, String)>,
@@ -62,12 +63,14 @@ impl Setup {
         let limits = ["connections", "connections_per_address", "connects_per_address_per_second"]
             .into_iter()
             .chain(["starts_per_address_per_minute", "authentications_per_minute"])
-            .chain(["messages_per_minute", "frames_per_minute"]);
+            .chain(["messages_per_minute", "frames_per_minute"])
+            .chain(["consumer_requests_per_minute", "wrong_keys_per_address_per_minute"]);
         let limits: Vec<_> = limits.map(|limit| format!("{limit} = 0\n")).collect();
         Self {
             folder: tempfile::tempdir().unwrap(),
             limits: limits.concat(),
             conversations: String::new(),
+            clients: String::new(),
             listen: String::new(),
             webhooks: String::new(),
             tenants: Vec::new(),
@@ -97,6 +100,14 @@ impl Setup {
     /// With this line in `[conversations]`.
     pub(crate) fn conversations(mut self, line: &str) -> Self {
         self.conversations = format!("[conversations]\n{line}\n");
+        self
+    }
+
+    /// With a client of this API key that may do everything, and these lines in its table.
+    pub(crate) fn client(mut self, key: &str, lines: &str) -> Self {
+        self.clients += &client(key, r#"["*"]"#, r#"["*"]"#);
+        self.clients += lines;
+        self.clients.push('\n');
         self
     }
 
@@ -140,6 +151,12 @@ impl Setup {
         *file = file.replace(from, to);
     }
 
+    /// Changes a text in what [`Setup::client`] added.
+    pub(crate) fn change_clients(&mut self, from: &str, to: &str) {
+        assert!(self.clients.contains(from), "{}", self.clients);
+        self.clients = self.clients.replace(from, to);
+    }
+
     /// Writes the files; the path of `usher.toml`.
     pub(crate) fn write(&self) -> PathBuf {
         fs::create_dir_all(self.path().join("tenants")).unwrap();
@@ -167,9 +184,10 @@ path = "data/usher.db"
 allow_http_hosts = ["127.0.0.1"]
 allow_networks = ["127.0.0.0/8"]
 [limits]
-{limits}{conversations}{clients}{webhooks}"#,
+{limits}{conversations}{clients}{more}{webhooks}"#,
             limits = self.limits,
             conversations = self.conversations,
+            more = self.clients,
             listen = self.listen,
             webhooks = self.webhooks,
         )

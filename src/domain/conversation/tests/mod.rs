@@ -4,6 +4,7 @@ mod access;
 mod idle;
 mod notices;
 mod pages;
+mod presence;
 mod replay;
 mod routing;
 mod rules;

@@ -38,6 +38,7 @@ fn events() -> impl Strategy<Value = Event> {
         Event::RequestAuthentication(AuthenticationRequest { client, id, message: None })
     });
     let ended = prop_oneof![Just(Event::SignOut), Just(Event::Revoke), Just(Event::Idle)];
+    let present = prop_oneof![Just(Event::Disconnect), Just(Event::Reconnect)];
     let started = proptest::option::of((subjects(), 1..200_u64))
         .prop_map(|who| start(who.map(|(subject, life)| customer(subject, 0, life))));
     prop_oneof![
@@ -49,6 +50,7 @@ fn events() -> impl Strategy<Value = Event> {
         2 => read,
         1 => asked,
         2 => ended,
+        3 => present,
         1 => started,
         1 => Just(end()),
     ]
@@ -126,6 +128,7 @@ fn check_queues(queues: &Queues, journal: &[Entry]) -> Result<(), TestCaseError>
 /// What holds of every journal, whatever happened.
 fn check(journal: &[Entry]) -> Result<(), TestCaseError> {
     let mut standing: Option<&Authenticated> = None;
+    let mut connected = true;
     let mut ends = 0;
     let mut sign_ins = 0;
     for (index, entry) in journal.iter().enumerate() {
@@ -145,6 +148,10 @@ fn check(journal: &[Entry]) -> Result<(), TestCaseError> {
                 return Err(TestCaseError::fail(format!("anonymous without a downgrade: {entry:?}")));
             };
             prop_assert_eq!(&downgraded.previous, held);
+        }
+        if matches!(entry.fact, Fact::Disconnected | Fact::Reconnected) {
+            prop_assert_eq!(entry.fact == Fact::Disconnected, connected, "each in its turn");
+            connected = !connected;
         }
         prop_assert!(!matches!(entry.fact, Fact::Ended(_)) || index + 1 == journal.len(), "the end is last");
     }
