@@ -67,6 +67,11 @@ async fn story() -> Vec<Value> {
     let answer = json!({ "text": "Let me look.", "id": "a1", "name": "Ada" });
     assert_eq!(consumer.post(&to("messages"), &answer).await.status, 201);
     heard(&mut stream, "message", &mut seen).await;
+    // Away for longer than a page takes to load anew, and back.
+    widget.close().await;
+    heard(&mut stream, "disconnected", &mut seen).await;
+    let (mut widget, _) = Widget::open(&usher, "contoso/web", ticket.resume_with(&token)).await;
+    heard(&mut stream, "reconnected", &mut seen).await;
     widget.authenticate(&fresh).await;
     heard(&mut stream, "authenticated", &mut seen).await;
     widget.send(json!({ "type": "sign_out" })).await;

@@ -43,8 +43,8 @@ pub(super) async fn round(asked: &Message, rig: &mut Rig) -> Result<Round, Fault
     Ok(Round { figures, bound })
 }
 
-/// Each widget sends when its last message was accepted; how long that took, and the widgets. Messages are numbered from
-/// `first` on, so that none is said twice.
+/// Each widget sends when its last message was accepted; how long that took, and the widgets. Messages are numbered
+/// from `first` on, so that none is said twice.
 pub(super) async fn closed_loop(
     begun: Vec<Begun>,
     ledger: Rc<RefCell<Ledger>>,

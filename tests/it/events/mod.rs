@@ -69,7 +69,9 @@ fn readers(rng: &mut Rng) -> Vec<Reader> {
 
 #[tokio::test]
 async fn readers_that_stall_and_break_off_see_every_event_once_and_in_order() {
-    let seed = std::env::var(SEED_VARIABLE).map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+    let given = std::env::var_os(SEED_VARIABLE);
+    let given = given.map(|seed| seed.to_str().unwrap().parse().expect("a seed is a number"));
+    let seed = given.unwrap_or_else(|| fastrand::u64(..));
     println!("{SEED_VARIABLE}={seed}");
     let whole = everything(Rng::with_seed(seed));
     tokio::time::timeout(LASTS_AT_MOST, whole).await.expect("it should have come to its end by now");

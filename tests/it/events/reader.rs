@@ -126,9 +126,9 @@ impl Reader {
             if self.rng.bool() {
                 // The header wins: a browser's `EventSource` goes on with the URL that it was made with.
                 header = format!("last-event-id: {after}\r\n");
-                query += &format!("&after={}", self.places[0]);
+                query = format!("{query}&after={}", self.places[0]);
             } else {
-                query += &format!("&after={after}");
+                query = format!("{query}&after={after}");
             }
         }
         let accept = match self.wish.format {

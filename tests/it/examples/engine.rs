@@ -41,7 +41,7 @@ impl Engine {
     /// Starts it in this folder, where it keeps its place.
     pub(super) fn start(language: Language, usher: &Usher, folder: &Path) -> Self {
         let url = format!("http://{}", usher.at().consumer);
-        let child = command(language, &url, folder).spawn().unwrap();
+        let child = command(language, &url, folder).env("USHER_API_KEY", ROUTER).spawn().unwrap();
         let log = Arc::default();
         let mut engine =
             Self { language, url, folder: folder.to_owned(), child, log, readers: JoinSet::new() };
@@ -49,8 +49,12 @@ impl Engine {
         engine
     }
 
+    /// Starts it anew where it was, from now on by access tokens in the place of the API key.
     pub(super) fn start_again(&mut self) {
-        self.child = command(self.language, &self.url, &self.folder).spawn().unwrap();
+        let (id, secret) = ROUTER.split_once('.').unwrap();
+        let mut command = command(self.language, &self.url, &self.folder);
+        command.env("USHER_CLIENT_ID", id).env("USHER_CLIENT_SECRET", secret);
+        self.child = command.spawn().unwrap();
         self.listen();
     }
 
@@ -78,7 +82,7 @@ impl Engine {
 fn command(language: Language, url: &str, folder: &Path) -> Command {
     let mut command = Command::new(installed(language.package, language.program));
     command.arg(root().join("examples/routing-engine").join(language.file)).current_dir(folder);
-    command.env("USHER_URL", url).env("USHER_API_KEY", ROUTER);
+    command.env("USHER_URL", url).env_remove("USHER_API_KEY");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }
