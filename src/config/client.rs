@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,12 +11,40 @@ use crate::domain::id::{ClientId, TenantId};
 
 use super::fault::{At, shown};
 use super::raw::RawClient;
-use super::reader::Reader;
+use super::reader::{Reader, parse_span, written};
 use super::secret::Secret;
 use super::vars::Vars;
 
 /// The SHA-256 of no bytes: a hash made of an empty secret by mistake.
 const OF_NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/// How long an access token may be made to live.
+const TOKEN_LIFETIMES: RangeInclusive<Duration> = Duration::from_mins(5)..=Duration::from_hours(48);
+/// After how long an unused one may be made to stop working.
+const IDLE_TIMEOUTS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(48);
+
+/// The text of a `token_lifetime`, if it is one: 300 s to 172800 s.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn token_lifetime(text: &str) -> Result<String, String> {
+    span_within(text, &TOKEN_LIFETIMES)
+}
+
+/// The text of an `idle_timeout`, if it is one: 1 s to 172800 s.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn idle_timeout(text: &str) -> Result<String, String> {
+    span_within(text, &IDLE_TIMEOUTS)
+}
+
+fn span_within(text: &str, range: &RangeInclusive<Duration>) -> Result<String, String> {
+    let span = parse_span(text)?;
+    let (least, most) = (written(*range.start()), written(*range.end()));
+    let refused = || format!("{} is out of range: write a span from {least} to {most}", written(span));
+    if range.contains(&span) { Ok(text.trim().to_owned()) } else { Err(refused()) }
+}
 
 /// A program that may call the consumer API.
 #[derive(Clone)]
@@ -178,10 +207,8 @@ fn client(
     let secrets = raw.secret_sha256.map(|raw| secrets(&raw, &at.key("secret_sha256"), folder, vars, reader));
     let scopes = raw.scopes.map(|raw| scopes(&raw, &at.key("scopes"), reader));
     let tenants = raw.tenants.map(|raw| tenants(&raw, &at.key("tenants"), reader));
-    let lifetimes = Duration::from_mins(5)..=Duration::from_hours(48);
-    let token_lifetime = reader.span(&at.key("token_lifetime"), &raw.token_lifetime, lifetimes);
-    let idle = Duration::from_secs(1)..=Duration::from_hours(48);
-    let idle_timeout = raw.idle_timeout.map(|raw| reader.span(&at.key("idle_timeout"), &raw, idle));
+    let token_lifetime = reader.span(&at.key("token_lifetime"), &raw.token_lifetime, TOKEN_LIFETIMES);
+    let idle_timeout = raw.idle_timeout.map(|raw| reader.span(&at.key("idle_timeout"), &raw, IDLE_TIMEOUTS));
     Some(Client {
         id: id?,
         secrets: secrets?,
@@ -247,9 +274,9 @@ fn scopes(raw: &[String], at: &At, reader: &mut Reader<'_, '_>) -> Scopes {
     reader.each(at, raw, parse).into_iter().flatten().collect()
 }
 
-fn tenants(raw: &[String], at: &At, reader: &mut Reader<'_, '_>) -> AllowedTenants {
+pub(super) fn tenants(raw: &[String], at: &At, reader: &mut Reader<'_, '_>) -> AllowedTenants {
     if raw.is_empty() {
-        reader.fault(at, "is empty, so the client may see nothing", "List tenants' ids, or [\"*\"] for all");
+        reader.fault(at, "is empty, so nothing may be seen", "List tenants' ids, or [\"*\"] for all");
     }
     if raw.iter().any(|name| name == "*") {
         return AllowedTenants::Any;

@@ -1,7 +1,6 @@
 //! Request bodies, strictly: one JSON object of known members, each given once and of its type. All that is wrong
 //! with one is told at once.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -10,6 +9,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::domain::json::{self, Json, Object};
 
+use super::member::{Form, Member};
 use super::problem::{Code, Problem};
 use super::query::quoted;
 
@@ -53,13 +53,14 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// The members of a body, and what is wrong with them.
 #[derive(Debug)]
 pub(super) struct Members<'a> {
+    known: &'static [Member],
     object: Object<'a>,
     faults: Vec<String>,
 }
 
 impl<'a> Members<'a> {
     /// Reads a body whose members are among `known`.
-    pub(super) fn parse(bytes: &'a [u8], known: &[&str]) -> Result<Self, Problem> {
+    pub(super) fn parse(bytes: &'a [u8], known: &'static [Member]) -> Result<Self, Problem> {
         let object = match json::parse_bytes(bytes) {
             Ok(Json::Object(object)) => object,
             Ok(other) => {
@@ -74,12 +75,16 @@ impl<'a> Members<'a> {
         if let Some(name) = object.repeated() {
             faults.push(format!("the member {} is given more than once", quoted(name)));
         }
-        let unknown: Vec<String> = object.names().filter(|name| !known.contains(name)).map(quoted).collect();
+        let unknown: Vec<String> = object
+            .names()
+            .filter(|name| !known.iter().any(|member| member.name == *name))
+            .map(quoted)
+            .collect();
         if !unknown.is_empty() {
-            let takes = known.join(", ");
+            let takes = known.iter().map(|member| member.name).collect::<Vec<_>>().join(", ");
             faults.push(format!("unknown: {}; this call takes {takes}", unknown.join(", ")));
         }
-        Ok(Self { object, faults })
+        Ok(Self { known, object, faults })
     }
 
     /// Whether the body is `{}`.
@@ -123,9 +128,14 @@ impl<'a> Members<'a> {
         self.string(name)
     }
 
+    /// The form that a member is declared with.
+    fn form(&self, name: &str) -> Option<Form> {
+        self.known.iter().find(|member| member.name == name).map(|member| member.form)
+    }
+
     /// A whole number in its range, that must be there.
-    pub(super) fn number(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<u64> {
-        let (least, most) = (range.start(), range.end());
+    pub(super) fn number(&mut self, name: &str) -> Option<u64> {
+        let Some(Form::Number { least, most }) = self.form(name) else { return None };
         let number = match self.object.first(name) {
             None => {
                 self.faults.push(format!("{name} is missing"));
@@ -134,7 +144,7 @@ impl<'a> Members<'a> {
             Some(Json::Number(number)) => number.text().parse().ok(),
             Some(_) => None,
         };
-        let number = number.filter(|number| range.contains(number));
+        let number = number.filter(|number| (least..=most).contains(number));
         if number.is_none() {
             self.faults.push(format!("{name} must be a whole number from {least} to {most}"));
         }
@@ -142,15 +152,15 @@ impl<'a> Members<'a> {
     }
 
     /// A string for people, on one line and of so many characters, where the member is there.
-    pub(super) fn label(&mut self, name: &str, characters: RangeInclusive<usize>) -> Option<String> {
+    pub(super) fn label(&mut self, name: &str) -> Option<String> {
+        let Some(Form::Label { most }) = self.form(name) else { return None };
         let text = self.string(name)?;
         let count = text.chars().count();
-        if characters.contains(&count) && !text.contains(char::is_control) && !text.trim().is_empty() {
+        if (1..=most).contains(&count) && !text.contains(char::is_control) && !text.trim().is_empty() {
             return Some(text);
         }
-        let (least, most) = (characters.start(), characters.end());
         let rule = "not only blanks and no control characters";
-        self.faults.push(format!("{name} must have {least} to {most} characters, {rule}"));
+        self.faults.push(format!("{name} must have 1 to {most} characters, {rule}"));
         None
     }
 

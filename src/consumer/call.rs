@@ -4,18 +4,17 @@ use std::sync::Arc;
 
 use axum::RequestExt as _;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Request};
 use axum::http::HeaderMap;
-use axum::response::IntoResponse;
-use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::config::{Client, Scope};
 use crate::conversations::Live;
 use crate::domain::id::{ConversationId, TenantId};
 
+use super::auth::Caller;
 use super::problem::Problem;
 use super::query::Query;
-use super::{Shared, body};
+use super::{Peer, Shared, body};
 
 /// A request of a client that has the scope for it. Nothing else about it is judged yet.
 #[derive(Debug)]
@@ -24,6 +23,8 @@ pub(super) struct Call {
     pub(super) shared: Arc<Shared>,
     /// Who calls.
     pub(super) client: Arc<Client>,
+    /// By which right.
+    pub(super) caller: Caller,
     /// The header fields as they came.
     pub(super) headers: HeaderMap,
     /// The query as it came.
@@ -33,26 +34,20 @@ pub(super) struct Call {
     body: Body,
 }
 
-/// A handler of calls by `method` that need `scope`.
-pub(super) fn scoped<H, F, A>(method: MethodFilter, scope: Scope, handler: H) -> MethodRouter<Arc<Shared>>
-where
-    H: Fn(Call) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Result<A, Problem>> + Send,
-    A: IntoResponse,
-{
-    on(method, move |State(shared): State<Arc<Shared>>, request: Request| async move {
-        handler(Call::begin(shared, scope, request).await?).await
-    })
-}
-
 impl Call {
     /// The one place where a request becomes a client's.
-    async fn begin(shared: Arc<Shared>, scope: Scope, mut request: Request) -> Result<Self, Problem> {
-        let client = shared.clients.authorise(request.headers(), scope)?;
+    pub(super) async fn begin(
+        shared: Arc<Shared>,
+        scope: Scope,
+        mut request: Request,
+    ) -> Result<Self, Problem> {
+        let peer = request.extensions().get::<Peer>().map(|Peer(address)| *address);
+        let caller = shared.clients.authorise(request.headers(), peer, scope).await?;
+        let client = caller.client().clone();
         let parameter = request.extract_parts::<Path<String>>().await.ok().map(|Path(text)| text);
         let (parts, body) = request.into_parts();
         let query = Query::of(parts.uri.query());
-        Ok(Self { shared, client, headers: parts.headers, query, parameter, body })
+        Ok(Self { shared, client, caller, headers: parts.headers, query, parameter, body })
     }
 
     /// The tenant that the query asks for, if any.

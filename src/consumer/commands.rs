@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::conversations::{CommandError, Live};
@@ -17,8 +16,10 @@ use crate::journal::Record;
 use crate::wire::Rfc3339;
 
 use super::Shared;
+use super::answer::{Created, NoContent, Written};
 use super::body::Members;
 use super::call::Call;
+use super::member::{Form, Member};
 use super::problem::Problem;
 
 /// Characters of a name, a queue or an agent.
@@ -27,35 +28,65 @@ const LABEL_CHARACTERS_MAX: usize = 100;
 const REQUEST_CHARACTERS_MAX: usize = 500;
 /// Characters of the reason for an end.
 const REASON_CHARACTERS_MAX: usize = 200;
+const LABEL: Form = Form::Label { most: LABEL_CHARACTERS_MAX };
+const OWN_ID: Form = Form::Id { most: MESSAGE_ID_CHARACTERS_MAX };
+
+/// The members of a message.
+pub(super) const MESSAGE: &[Member] = &[
+    Member::required("text", Form::Message, "The words: not only blanks."),
+    Member::required("id", OWN_ID, "The caller's own id for this message: the same again is stored once."),
+    Member::optional("name", LABEL, "Who speaks, for the customer to see."),
+    Member::optional("from", Form::Word(&["agent", "bot", "system"]), "As what: agent where it isn't given."),
+];
+/// The members of a request to sign in.
+pub(super) const AUTHENTICATION_REQUEST: &[Member] = &[
+    Member::optional(
+        "message",
+        Form::Label { most: REQUEST_CHARACTERS_MAX },
+        "Why, for the customer to see.",
+    ),
+    Member::required("id", OWN_ID, "The caller's own id for this request: the same again is made once."),
+];
+/// The members of an assignment.
+pub(super) const ASSIGNMENT: &[Member] = &[
+    Member::optional("queue", LABEL, "The queue from now on; as it is where it isn't given."),
+    Member::optional("agent", LABEL, "The agent from now on; none where it isn't given."),
+];
+/// The members of an end.
+pub(super) const END: &[Member] = &[Member::optional(
+    "reason",
+    Form::Label { most: REASON_CHARACTERS_MAX },
+    "Why, for the customer to see.",
+)];
 
 /// `POST /v1/conversations/{id}/messages`
-pub(super) async fn message(mut call: Call) -> Result<Response, Problem> {
+pub(super) async fn message(mut call: Call) -> Result<Created<Stored>, Problem> {
     let (live, body) = call.command().await?;
     let message = read_message(&body, &call.client.id, call.shared.message_characters)?;
     once(&call.shared, live, Event::Message(message)).await
 }
 
 /// `POST /v1/conversations/{id}/authentication-request`
-pub(super) async fn request_authentication(mut call: Call) -> Result<Response, Problem> {
+pub(super) async fn request_authentication(mut call: Call) -> Result<Created<Stored>, Problem> {
     let (live, body) = call.command().await?;
     let request = read_authentication_request(&body, &call.client.id)?;
     once(&call.shared, live, Event::RequestAuthentication(request)).await
 }
 
 /// `PUT /v1/conversations/{id}/assignment`
-pub(super) async fn assign(mut call: Call) -> Result<StatusCode, Problem> {
+pub(super) async fn assign(mut call: Call) -> Result<NoContent, Problem> {
     let (live, body) = call.command().await?;
     let assign = read_assignment(&body)?;
     execute(&call.shared, live, Event::Assign(assign)).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
 /// `POST /v1/conversations/{id}/end`
-pub(super) async fn end(mut call: Call) -> Result<StatusCode, Problem> {
+pub(super) async fn end(mut call: Call) -> Result<NoContent, Problem> {
     let (live, body) = call.command().await?;
     let reason = read_reason(&body)?;
     execute(&call.shared, live, Event::End { by: EndedBy::Agent, reason }).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
 /// Why a command did nothing.
@@ -75,7 +106,7 @@ impl From<Failed> for Problem {
 }
 
 /// Runs what makes an entry, and answers where it stands; the same once more is answered the same.
-async fn once(shared: &Shared, live: Arc<Live>, event: Event) -> Result<Response, Problem> {
+async fn once(shared: &Shared, live: Arc<Live>, event: Event) -> Result<Created<Stored>, Problem> {
     match execute(shared, live, event).await {
         Ok(record) => {
             let last = record.as_deref().and_then(|record| record.entries().last());
@@ -101,19 +132,21 @@ async fn execute(shared: &Shared, live: Arc<Live>, event: Event) -> Result<Optio
     command.await.map_err(|_| Failed::Panicked)?.map_err(Failed::Command)
 }
 
-#[derive(Serialize)]
-struct Stored {
+/// Where an entry stands; it is durable.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Stored {
+    /// Its place in the conversation.
     sequence: u64,
+    /// When it was journaled.
     at: Rfc3339,
 }
 
-fn stored(sequence: u64, at: Rfc3339) -> Response {
-    let body = serde_json::to_string(&Stored { sequence, at }).expect("the answer has string keys");
-    (StatusCode::CREATED, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+fn stored(sequence: u64, at: Rfc3339) -> Created<Stored> {
+    Created(Written::of(&Stored { sequence, at }))
 }
 
 fn read_message(body: &Bytes, client: &ClientId, characters_max: usize) -> Result<NewMessage, Problem> {
-    let mut members = Members::parse(body, &["text", "id", "name", "from"])?;
+    let mut members = Members::parse(body, MESSAGE)?;
     let id = read_id(&mut members);
     let text = members.required("text").and_then(|text| match MessageText::new(&text, characters_max) {
         Ok(text) => Some(text),
@@ -127,7 +160,7 @@ fn read_message(body: &Bytes, client: &ClientId, characters_max: usize) -> Resul
             None
         }
     });
-    let name = members.label("name", 1..=LABEL_CHARACTERS_MAX);
+    let name = members.label("name");
     let role = match members.string("from").as_deref() {
         None | Some("agent") => Role::Agent,
         Some("bot") => Role::Bot,
@@ -154,27 +187,27 @@ fn read_id(members: &mut Members<'_>) -> Option<MessageId> {
 }
 
 fn read_authentication_request(body: &Bytes, client: &ClientId) -> Result<AuthenticationRequest, Problem> {
-    let mut members = Members::parse(body, &["message", "id"])?;
-    let message = members.label("message", 1..=REQUEST_CHARACTERS_MAX);
+    let mut members = Members::parse(body, AUTHENTICATION_REQUEST)?;
+    let message = members.label("message");
     let Some(id) = read_id(&mut members) else { return Err(members.refused()) };
     members.finish()?;
     Ok(AuthenticationRequest { client: client.clone(), id, message })
 }
 
 fn read_assignment(body: &Bytes) -> Result<Assign, Problem> {
-    let mut members = Members::parse(body, &["queue", "agent"])?;
+    let mut members = Members::parse(body, ASSIGNMENT)?;
     if members.is_empty() {
         members.fault("queue or agent must be there, or both");
     }
-    let queue = members.label("queue", 1..=LABEL_CHARACTERS_MAX).map(Into::into);
-    let agent = members.label("agent", 1..=LABEL_CHARACTERS_MAX);
+    let queue = members.label("queue").map(Into::into);
+    let agent = members.label("agent");
     members.finish()?;
     Ok(Assign { queue, agent })
 }
 
 fn read_reason(body: &Bytes) -> Result<Option<String>, Problem> {
-    let mut members = Members::parse(body, &["reason"])?;
-    let reason = members.label("reason", 1..=REASON_CHARACTERS_MAX);
+    let mut members = Members::parse(body, END)?;
+    let reason = members.label("reason");
     members.finish()?;
     Ok(reason)
 }

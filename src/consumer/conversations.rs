@@ -1,7 +1,5 @@
 //! Conversations to look at: the list, one at a glance, and the journal of one.
 
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -12,15 +10,39 @@ use crate::domain::id::Sequence;
 use crate::journal::projection::{Cursor, Filter, Summary};
 use crate::wire::write_event;
 
+use super::answer::{AnyEvent, Page, Shown, Written};
 use super::call::Call;
+use super::member::{CURSOR, Form, LIMIT, Member, TENANT};
 use super::problem::Problem;
+use super::summary::SummaryView;
 use super::{SEQUENCE_MAX, summary};
 
+/// What the list is asked by.
+pub(super) const LIST: &[Member] = &[
+    TENANT,
+    Member::optional("status", Form::Word(&["open", "ended"]), "Only those that are."),
+    Member::optional("authenticated", Form::Word(&["true", "false"]), "Only those that are, or are not."),
+    Member::optional("queue", Form::Any, "Only those of this queue."),
+    Member::optional("subject", Form::Any, "Only those of this customer, by a token's sub, signed in now."),
+    LIMIT,
+    CURSOR,
+];
+/// What a conversation's journal is asked by.
+pub(super) const JOURNAL: &[Member] = &[
+    Member::optional(
+        "after",
+        Form::Number { least: 0, most: SEQUENCE_MAX },
+        "Only entries past this sequence; all where it isn't given. Not with cursor.",
+    ),
+    LIMIT,
+    CURSOR,
+];
+
 /// `GET /v1/conversations`
-pub(super) async fn list(call: Call) -> Result<Response, Problem> {
+pub(super) async fn list(call: Call) -> Result<Page<SummaryView<'static>>, Problem> {
     let tenant = call.tenant()?;
     let Call { shared, client, query, .. } = call;
-    query.only(&["tenant", "status", "authenticated", "queue", "subject", "limit", "cursor"])?;
+    query.only(LIST)?;
     let limit = query.limit()?;
     let cursor = query.get("cursor").map(str::parse::<Cursor>).transpose().map_err(|_| bad_cursor())?;
     let now = shared.clock.now();
@@ -40,11 +62,11 @@ pub(super) async fn list(call: Call) -> Result<Response, Problem> {
     let (rows, next) = shared.projection.list(filter, limit, cursor).await?;
     let connected = |row: &Summary| shared.conversations.shows_connected(row.place.id, row.connected);
     let items = rows.iter().map(|row| summary::of_row(row, connected(row), now));
-    Ok(page(items, next.map(|cursor| cursor.to_string())))
+    Ok(Page::of(items, next.map(|cursor| cursor.to_string())))
 }
 
 /// `GET /v1/conversations/{id}`
-pub(super) async fn summary(mut call: Call) -> Result<Response, Problem> {
+pub(super) async fn summary(mut call: Call) -> Result<Shown<SummaryView<'static>>, Problem> {
     let live = call.conversation().await?;
     call.query.none()?;
     let clock = call.shared.clock;
@@ -61,17 +83,17 @@ pub(super) async fn summary(mut call: Call) -> Result<Response, Problem> {
         ))
     });
     let body = reading.await.map_err(|_| Problem::internal("a summary panicked"))??;
-    Ok(json(body))
+    Ok(Shown(body))
 }
 
 /// `GET /v1/conversations/{id}/events`
-pub(super) async fn journal(call: Call) -> Result<Response, Problem> {
+pub(super) async fn journal(call: Call) -> Result<Page<AnyEvent>, Problem> {
     let id = call.conversation_id()?;
     let Call { shared, client, query, .. } = call;
     let tail = shared.journal.read_last(id, 1).await?;
     let tail = tail.filter(|tail| client.tenants.admit(&tail.place.tenant));
     let end = tail.ok_or_else(Problem::unknown_conversation)?.head.sequence();
-    query.only(&["after", "limit", "cursor"])?;
+    query.only(JOURNAL)?;
     let limit = query.limit()?;
     let after = query.number("after", 0..=SEQUENCE_MAX)?.map(Sequence::new);
     let cursor = query.get("cursor").map(|text| read_cursor(text).ok_or_else(bad_cursor)).transpose()?;
@@ -84,8 +106,10 @@ pub(super) async fn journal(call: Call) -> Result<Response, Problem> {
     let events = shared.journal.history(id, after, limit).await?;
     let last = events.last().map(|last| last.entry.sequence);
     let next = last.filter(|last| *last < end).map(write_cursor);
-    let items = events.iter().map(|one| write_event(&one.place, &one.position.to_string(), &one.entry));
-    Ok(page(items, next))
+    let items = events
+        .iter()
+        .map(|one| Written::<AnyEvent>::raw(write_event(&one.place, &one.position.to_string(), &one.entry)));
+    Ok(Page::of(items, next))
 }
 
 pub(super) fn bad_cursor() -> Problem {
@@ -102,29 +126,4 @@ fn read_cursor(text: &str) -> Option<Sequence> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     let number = u64::from_be_bytes(bytes.try_into().ok()?);
     (number <= SEQUENCE_MAX).then_some(Sequence::new(number))
-}
-
-/// A list's page of items that are JSON already.
-pub(super) fn page(items: impl Iterator<Item = String>, cursor: Option<String>) -> Response {
-    let mut body = String::from("{\"items\":[");
-    for (at, item) in items.enumerate() {
-        if at > 0 {
-            body.push(',');
-        }
-        body.push_str(&item);
-    }
-    body.push(']');
-    if let Some(cursor) = cursor {
-        // In the alphabet of base64url: nothing to escape.
-        body.push_str(",\"cursor\":\"");
-        body.push_str(&cursor);
-        body.push('"');
-    }
-    body.push('}');
-    json(body)
-}
-
-/// A body that is JSON already.
-pub(super) fn json(body: String) -> Response {
-    (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse as _;
 use futures_util::stream;
 
 use crate::journal::Position;
 use crate::wire::{EVENT_TYPES, TYPING_TYPE};
 
 use super::Shared;
+use super::answer::Stream;
 use super::call::Call;
+use super::member::{Form, Member, TENANT};
 use super::problem::Problem;
 use super::query::{Query, quoted};
 use super::reader::{Filter, Format, Reader};
@@ -21,6 +23,21 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Proxies of the nginx kind hold back what they may buffer.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
+/// What the stream is asked by.
+pub(super) const STREAM: &[Member] = &[
+    Member::optional(
+        "after",
+        Form::Any,
+        "The position to go on from, as an event had it; latest: from now on. Without, and without Last-Event-ID: \
+         from the oldest kept.",
+    ),
+    TENANT,
+    Member::optional("types", Form::Types, "Only events of these types: full names, separated by commas."),
+];
+/// What the stream is asked by in the head.
+pub(super) const STREAM_HEADERS: &[Member] =
+    &[Member::optional("Last-Event-ID", Form::Any, "The position to go on from, which wins over after.")];
+
 /// Where a reader begins.
 struct Beginning {
     position: Position,
@@ -29,12 +46,12 @@ struct Beginning {
 }
 
 /// `GET /v1/events`
-pub(super) async fn stream(call: Call) -> Result<Response, Problem> {
+pub(super) async fn stream(call: Call) -> Result<Stream, Problem> {
     let filter = filter(&call)?;
-    let Call { shared, headers, query, .. } = call;
+    let Call { shared, caller, headers, query, .. } = call;
     let Beginning { position, is_news } = beginning(&shared, &headers, &query).await?;
     let format = format(&headers);
-    let reader = Reader::new(&shared, filter, format, position, is_news);
+    let reader = Reader::new(&shared, caller.lease(), (filter, format), position, is_news);
     let chunks = stream::unfold(reader, async |mut reader| {
         let chunk = reader.next().await?;
         Some((chunk, reader))
@@ -43,12 +60,12 @@ pub(super) async fn stream(call: Call) -> Result<Response, Problem> {
         (header::CONTENT_TYPE, HeaderValue::from_static(format.media_type())),
         (ACCEL_BUFFERING, HeaderValue::from_static("no")),
     ];
-    Ok((StatusCode::OK, headers, Body::from_stream(chunks)).into_response())
+    Ok(Stream((StatusCode::OK, headers, Body::from_stream(chunks)).into_response()))
 }
 
 fn filter(call: &Call) -> Result<Filter, Problem> {
     let tenant = call.tenant()?;
-    call.query.only(&["after", "tenant", "types"])?;
+    call.query.only(STREAM)?;
     let types = call.query.get("types").map(types).transpose()?;
     Ok(Filter { allowed: call.client.tenants.clone(), tenant, types })
 }

@@ -2,18 +2,27 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
-
 use crate::conversations::{CommandError, Live, Locked};
 use crate::domain::conversation::{Author, InvalidTransition, Reader, Role};
 use crate::domain::id::Sequence;
 use crate::wire::Close;
 
+use super::answer::{Accepted, NoContent};
 use super::body::Members;
 use super::call::Call;
 use super::commands::Failed;
+use super::member::{Form, Member};
 use super::problem::Problem;
 use super::{SEQUENCE_MAX, Shared};
+
+/// The members of a body that has none.
+pub(super) const NOTHING: &[Member] = &[];
+/// The members of a reading.
+pub(super) const READ: &[Member] = &[Member::required(
+    "up_to",
+    Form::Number { least: 1, most: SEQUENCE_MAX },
+    "The sequence of the last entry that the agent has read.",
+)];
 
 enum Gesture {
     Typing(Author),
@@ -22,31 +31,31 @@ enum Gesture {
 }
 
 /// `POST /v1/conversations/{id}/typing`
-pub(super) async fn typing(mut call: Call) -> Result<StatusCode, Problem> {
+pub(super) async fn typing(mut call: Call) -> Result<Accepted, Problem> {
     let (live, body) = call.command().await?;
-    Members::parse(&body, &[])?.finish()?;
+    Members::parse(&body, NOTHING)?.finish()?;
     let author = Author::consumer(call.client.id.clone(), Role::Agent);
     make(&call.shared, live, Gesture::Typing(author)).await?;
-    Ok(StatusCode::ACCEPTED)
+    Ok(Accepted)
 }
 
 /// `POST /v1/conversations/{id}/read`
-pub(super) async fn read(mut call: Call) -> Result<StatusCode, Problem> {
+pub(super) async fn read(mut call: Call) -> Result<NoContent, Problem> {
     let (live, body) = call.command().await?;
-    let mut members = Members::parse(&body, &["up_to"])?;
-    let up_to = members.number("up_to", 1..=SEQUENCE_MAX);
+    let mut members = Members::parse(&body, READ)?;
+    let up_to = members.number("up_to");
     let Some(up_to) = up_to else { return Err(members.refused()) };
     members.finish()?;
     make(&call.shared, live, Gesture::Read(Sequence::new(up_to))).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
 /// `POST /v1/conversations/{id}/reconnect`
-pub(super) async fn reconnect(mut call: Call) -> Result<StatusCode, Problem> {
+pub(super) async fn reconnect(mut call: Call) -> Result<NoContent, Problem> {
     let (live, body) = call.command().await?;
-    Members::parse(&body, &[])?.finish()?;
+    Members::parse(&body, NOTHING)?.finish()?;
     make(&call.shared, live, Gesture::Reconnect).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
 /// Makes a gesture in a conversation that goes on, whether or not the caller waits for it.

@@ -4,9 +4,8 @@
 use std::time::Duration;
 
 use axum::http::{HeaderValue, header};
-use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::domain::id::TenantId;
 use crate::domain::keys::{KeyFault, PublicKey};
@@ -16,9 +15,10 @@ use crate::key_source::failure::FetchError;
 use crate::key_source::{NoEndpoint, NotRefreshed, Status};
 use crate::wire::Rfc3339;
 
+use super::answer::{Shown, Written};
 use super::body::Members;
 use super::call::Call;
-use super::conversations::json;
+use super::gestures::NOTHING;
 use super::problem::{Code, Problem};
 
 /// How long a refresh is waited for: a fetch in flight and the one after it, each with the look into the store before
@@ -26,22 +26,22 @@ use super::problem::{Code, Problem};
 const REFRESH_WITHIN: Duration = Duration::from_secs(20);
 
 /// `GET /v1/tenants/{tenant}/keys`
-pub(super) async fn show(call: Call) -> Result<Response, Problem> {
+pub(super) async fn show(call: Call) -> Result<Shown<View<'static>>, Problem> {
     let tenant = call.tenant_in_path()?;
     call.query.none()?;
     let status = call.shared.keys.status(&tenant).await?;
-    Ok(json(write(&tenant, &status, call.shared.clock.now()).to_string()))
+    Ok(Shown(write(&tenant, &status, call.shared.clock.now())))
 }
 
 /// `POST /v1/tenants/{tenant}/keys/refresh`
-pub(super) async fn refresh(mut call: Call) -> Result<Response, Problem> {
+pub(super) async fn refresh(mut call: Call) -> Result<Shown<View<'static>>, Problem> {
     let tenant = call.tenant_in_path()?;
     call.query.none()?;
-    Members::parse(&call.body().await?, &[])?.finish()?;
+    Members::parse(&call.body().await?, NOTHING)?.finish()?;
     let refreshing = tokio::time::timeout(REFRESH_WITHIN, call.shared.keys.refresh(&tenant)).await;
     let now = call.shared.clock.now();
     match refreshing {
-        Ok(Ok(status)) => Ok(json(write(&tenant, &status, now).to_string())),
+        Ok(Ok(status)) => Ok(Shown(write(&tenant, &status, now))),
         Ok(Err(NotRefreshed::Failed(status))) => {
             let error = status.last_failure.as_ref().map(|failed| last_error(&status, failed));
             let told = error.as_ref().map_or("", |error| error.message);
@@ -82,8 +82,10 @@ impl From<NoEndpoint> for Problem {
     }
 }
 
-#[derive(Serialize)]
-struct View<'a> {
+/// A tenant's keys as they are held.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Keys")]
+pub(super) struct View<'a> {
     tenant: &'a str,
     url: String,
     state: &'static str,
@@ -103,8 +105,10 @@ struct View<'a> {
     last_error: Option<ErrorView<'a>>,
 }
 
-#[derive(Serialize)]
-struct KeyView<'a> {
+/// A public key.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Key")]
+pub(super) struct KeyView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     kid: Option<&'a str>,
     fingerprint: String,
@@ -114,8 +118,10 @@ struct KeyView<'a> {
     expired: bool,
 }
 
-#[derive(Serialize)]
-struct FaultView<'a> {
+/// What is wrong with an entry of the fetched document.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "KeyFault")]
+pub(super) struct FaultView<'a> {
     entry: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     kid: Option<&'a str>,
@@ -124,8 +130,10 @@ struct FaultView<'a> {
     exposes_secret: bool,
 }
 
-#[derive(Serialize)]
-struct ErrorView<'a> {
+/// Why the last fetch failed.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "KeyFetchError")]
+pub(super) struct ErrorView<'a> {
     at: Rfc3339,
     code: &'static str,
     lies_with: &'static str,
@@ -137,7 +145,7 @@ struct ErrorView<'a> {
     next_try_at: Option<Rfc3339>,
 }
 
-fn write(tenant: &TenantId, status: &Status, now: UnixTime) -> Value {
+fn write(tenant: &TenantId, status: &Status, now: UnixTime) -> Written<View<'static>> {
     let document = status.document.as_ref().map(|served| &*served.document);
     let view = View {
         tenant: tenant.as_str(),
@@ -154,7 +162,7 @@ fn write(tenant: &TenantId, status: &Status, now: UnixTime) -> Value {
         passed_over: document.map_or_else(Vec::new, |found| view_faults(&found.passed_over)),
         last_error: status.last_failure.as_ref().map(|failed| last_error(status, failed)),
     };
-    serde_json::to_value(view).expect("it has string keys")
+    Written::as_if(&view)
 }
 
 /// The URL without what may let somebody in: credentials, which the configuration refuses anyway, and the query.

@@ -3,34 +3,47 @@
 //! Every handler gets a `call`, which goes the same way: who asks and may they (`auth`), about what, what exactly
 //! (`query`, `body`). Then it does it and answers. What goes wrong on the way is a `problem`.
 
+mod access_token;
+mod answer;
 mod auth;
 mod body;
 mod call;
 mod commands;
 mod conversations;
+mod docs;
 mod events;
 mod gestures;
 mod keys;
+mod member;
+mod oauth;
 mod problem;
 mod query;
+mod rates;
 mod reader;
+mod recent;
 mod revocation_body;
 mod revocations;
+mod route;
+mod routes;
 mod summary;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::Router;
-use axum::http::{HeaderValue, header};
+use axum::body::{Bytes, HttpBody};
+use axum::http::{HeaderValue, Request, header};
 use axum::middleware::map_response;
 use axum::response::Response;
-use axum::routing::MethodFilter;
+use axum::{BoxError, Router};
+use tower::Service;
+use tower::util::MapRequest;
 
 use crate::clock::Clock;
-use crate::config::{Client, Scope, Tenant};
+use crate::config::{Client, Tenant};
 use crate::conversations::{Conversations, Live};
 use crate::domain::conversation::{Place, Status};
 use crate::domain::id::TenantId;
@@ -41,9 +54,11 @@ use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::revocations::Revocations;
 
+pub use access_token::{AccessTokens, TOKENS_PER_CLIENT_MAX};
 use auth::Clients;
-use call::scoped;
+use docs::Documents;
 use problem::{Code, Problem};
+use recent::Recent;
 
 /// What the consumer listener works with.
 #[derive(Debug)]
@@ -68,23 +83,43 @@ pub struct ConsumerState {
     pub metrics: Arc<Metrics>,
     /// The stop, which ends the streams. They go on through a drain, for the conversations do.
     pub lifecycle: Lifecycle,
+    /// The access tokens.
+    pub access_tokens: AccessTokens,
+    /// How often somebody may call.
+    pub limits: ConsumerLimits,
     /// Characters (Unicode scalar values) of one message.
     pub message_characters: usize,
 }
 
+/// How often somebody may call; 0 is no limit.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ConsumerLimits {
+    /// Requests of one client in a minute.
+    pub requests_per_minute: u32,
+    /// Wrong keys, secrets and tokens from one address in a minute; IPv6 by /64.
+    pub wrong_keys_per_address_per_minute: u32,
+}
+
+/// Whose connection a request came on. Without it nothing counts for an address.
+#[derive(Debug, Clone, Copy)]
+struct Peer(IpAddr);
+
 /// The same as the handlers share it.
 #[derive(Debug)]
 struct Shared {
+    documents: Documents,
     clients: Clients,
     tenants: BTreeMap<TenantId, Arc<Tenant>>,
     conversations: Conversations,
     journal: Journal,
+    recent: Recent,
     projection: Projection,
     revocations: Revocations,
     keys: KeySource,
     clock: Clock,
     metrics: Arc<Metrics>,
     lifecycle: Lifecycle,
+    access_tokens: AccessTokens,
     message_characters: usize,
 }
 
@@ -93,10 +128,15 @@ const SEQUENCE_MAX: u64 = 1 << 53;
 
 /// The routes of the consumer listener.
 pub fn router(state: ConsumerState) -> Router {
+    let parts = (state.clock, state.metrics.clone());
+    let clients = Clients::new(state.clients, state.access_tokens.clone(), state.limits, parts);
+    let routes = routes::routes();
     let shared = Shared {
-        clients: Clients::new(state.clients),
+        documents: Documents::new(&routes, state.message_characters),
+        clients,
         tenants: state.tenants,
         conversations: state.conversations,
+        recent: Recent::start(&state.journal, &state.lifecycle),
         journal: state.journal,
         projection: state.projection,
         revocations: state.revocations,
@@ -104,44 +144,32 @@ pub fn router(state: ConsumerState) -> Router {
         clock: state.clock,
         metrics: state.metrics,
         lifecycle: state.lifecycle,
+        access_tokens: state.access_tokens,
         message_characters: state.message_characters,
     };
-    calls()
-        .fallback(async || {
-            Problem::new(Code::NotFound, "There is nothing at this path; see the consumer API.")
-        })
-        .method_not_allowed_fallback(wrong_method)
-        .layer(map_response(personal))
-        .with_state(Arc::new(shared))
+    let all = Router::new();
+    let all = routes.into_iter().fold(all, |all, route| all.route(route.path, route.serve));
+    all.fallback(async || {
+        Problem::new(Code::NotFound, "There is nothing at this path; see the consumer API at /docs.")
+    })
+    .method_not_allowed_fallback(wrong_method)
+    .layer(map_response(personal))
+    .with_state(Arc::new(shared))
 }
 
-fn calls() -> Router<Arc<Shared>> {
-    const GET: MethodFilter = MethodFilter::GET;
-    const POST: MethodFilter = MethodFilter::POST;
-    const PUT: MethodFilter = MethodFilter::PUT;
-    const DELETE: MethodFilter = MethodFilter::DELETE;
-    const READ: Scope = Scope::ConversationsRead;
-    const WRITE: Scope = Scope::ConversationsWrite;
-    Router::new()
-        .route("/v1/events", scoped(GET, Scope::EventsRead, events::stream))
-        .route("/v1/conversations", scoped(GET, READ, conversations::list))
-        .route("/v1/conversations/{id}", scoped(GET, READ, conversations::summary))
-        .route("/v1/conversations/{id}/events", scoped(GET, Scope::EventsRead, conversations::journal))
-        .route("/v1/conversations/{id}/messages", scoped(POST, WRITE, commands::message))
-        .route(
-            "/v1/conversations/{id}/authentication-request",
-            scoped(POST, WRITE, commands::request_authentication),
-        )
-        .route("/v1/conversations/{id}/typing", scoped(POST, WRITE, gestures::typing))
-        .route("/v1/conversations/{id}/read", scoped(POST, WRITE, gestures::read))
-        .route("/v1/conversations/{id}/reconnect", scoped(POST, WRITE, gestures::reconnect))
-        .route("/v1/conversations/{id}/assignment", scoped(PUT, WRITE, commands::assign))
-        .route("/v1/conversations/{id}/end", scoped(POST, WRITE, commands::end))
-        .route("/v1/revocations", scoped(POST, Scope::RevocationsWrite, revocations::revoke))
-        .route("/v1/revocations", scoped(GET, Scope::RevocationsRead, revocations::list))
-        .route("/v1/tenants/{tenant}/keys", scoped(GET, Scope::KeysRead, keys::show))
-        .route("/v1/tenants/{tenant}/keys/refresh", scoped(POST, Scope::KeysWrite, keys::refresh))
-        .route("/v1/revocations/{id}", scoped(DELETE, Scope::RevocationsWrite, revocations::lift))
+/// The router for the requests of one connection, which count for its address too.
+#[must_use = "it serves nothing by itself"]
+pub fn called_from<B>(
+    router: Router,
+    peer: SocketAddr,
+) -> impl Service<Request<B>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    MapRequest::new(router, move |mut request: Request<B>| {
+        request.extensions_mut().insert(Peer(peer.ip()));
+        request
+    })
 }
 
 async fn wrong_method() -> Problem {
@@ -151,9 +179,10 @@ async fn wrong_method() -> Problem {
     )
 }
 
-/// What is answered is about people: no cache keeps it.
+/// What is answered is about people: no cache keeps it, unless the answer says that it is for everybody.
 async fn personal(mut response: Response) -> Response {
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let control = response.headers_mut().entry(header::CACHE_CONTROL);
+    control.or_insert(HeaderValue::from_static("no-store"));
     response
 }
 

@@ -5,17 +5,21 @@ use std::error::Error as _;
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::conversations::{CommandError, random};
 use crate::domain::conversation::InvalidTransition;
 use crate::journal::{JournalError, PositionRefused};
+use crate::wire::every;
+
+use super::keys::ErrorView;
 
 /// Seconds until it is worth trying again: a journal that can't be written is probed twice a second.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// What is wrong, by kind. The one table from failures to answers is [`Code::row`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Code {
     InvalidRequest,
     BadPosition,
@@ -32,17 +36,25 @@ pub(super) enum Code {
     TooManyRevocations,
     NoKeyEndpoint,
     KeyFetchFailed,
-    RateLimited,
     PositionGone,
     BodyTooLarge,
     UnsupportedMediaType,
+    RateLimited,
     Internal,
     StorageUnavailable,
 }
 
 impl Code {
+    /// Every code, each once.
+    pub(super) const ALL: &[Self] = &every!(
+        Code: InvalidRequest, BadPosition, Unauthorized, InsufficientScope, TenantForbidden, NotFound,
+        UnknownConversation, UnknownRevocation, MethodNotAllowed, RequestTimeout, IdConflict, ConversationEnded,
+        TooManyRevocations, NoKeyEndpoint, KeyFetchFailed, PositionGone, BodyTooLarge, UnsupportedMediaType, RateLimited,
+        Internal, StorageUnavailable
+    );
+
     /// The status and the `code` of each.
-    const fn row(self) -> (StatusCode, &'static str) {
+    pub(super) const fn row(self) -> (StatusCode, &'static str) {
         match self {
             Self::InvalidRequest => (StatusCode::BAD_REQUEST, "invalid_request"),
             Self::BadPosition => (StatusCode::BAD_REQUEST, "bad_position"),
@@ -59,17 +71,17 @@ impl Code {
             Self::TooManyRevocations => (StatusCode::CONFLICT, "too_many_revocations"),
             Self::NoKeyEndpoint => (StatusCode::NOT_FOUND, "no_key_endpoint"),
             Self::KeyFetchFailed => (StatusCode::BAD_GATEWAY, "key_fetch_failed"),
-            Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::PositionGone => (StatusCode::GONE, "position_gone"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+            Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
             Self::StorageUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),
         }
     }
 
     /// Whether the very same request may succeed later.
-    const fn is_temporary(self) -> bool {
+    pub(super) const fn is_temporary(self) -> bool {
         matches!(
             self,
             Self::RequestTimeout | Self::RateLimited | Self::KeyFetchFailed | Self::StorageUnavailable
@@ -91,17 +103,27 @@ struct Parts {
     cause: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// What is answered (RFC 9457).
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(super) struct Body<'a> {
+    /// The status in words.
     title: &'a str,
     status: u16,
+    /// What is wrong with this very request, and what to do about it.
     detail: &'a str,
+    /// What is wrong, by kind: what a program tells cases apart by.
     code: &'a str,
+    /// Whether the very same request may succeed later.
     temporary: bool,
+    /// With `position_gone`: the oldest position that is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     oldest: Option<&'a str>,
+    /// With `key_fetch_failed`: why the last fetch failed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ErrorView<'static>>")]
     last_error: Option<&'a serde_json::Value>,
+    /// Stands in the gateway's log too: give it to the operator.
     correlation_id: &'a str,
 }
 
@@ -123,6 +145,11 @@ impl Problem {
     pub(super) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.header = Some((name, value));
         self
+    }
+
+    /// What is wrong, by kind.
+    pub(super) fn code(&self) -> Code {
+        self.0.code
     }
 
     /// The same, saying how the last fetch of keys failed.

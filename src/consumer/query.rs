@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use super::member::Member;
 use super::problem::Problem;
 
 /// The most entries of a list's page.
@@ -35,14 +36,14 @@ impl Query {
     }
 
     /// Refuses what is not among `known`, and what is given twice, by name.
-    pub(super) fn only(&self, known: &[&str]) -> Result<(), Problem> {
+    pub(super) fn only(&self, known: &[Member]) -> Result<(), Problem> {
         if self.0.len() > PARAMETERS_MAX {
             return Err(Problem::invalid(format!("There are more than {PARAMETERS_MAX} query parameters.")));
         }
         let mut faults = Vec::new();
         for (at, (name, _)) in self.0.iter().enumerate() {
             let is_first = !self.0[..at].iter().any(|(earlier, _)| earlier == name);
-            if !known.contains(&name.as_str()) && is_first {
+            if !known.iter().any(|member| member.name == name) && is_first {
                 faults.push(format!("the query parameter {} is unknown here", quoted(name)));
             } else if self.all(name).nth(1).is_some() && is_first {
                 faults.push(format!("the query parameter {} is given more than once", quoted(name)));
@@ -54,7 +55,7 @@ impl Query {
         Err(Problem::invalid(format!(
             "{}: this call takes {}, each once.",
             faults.join("; "),
-            known.join(", ")
+            known.iter().map(|member| member.name).collect::<Vec<_>>().join(", ")
         )))
     }
 

@@ -11,6 +11,7 @@ use crate::revocations::{Order, fingerprint_of};
 
 use super::Shared;
 use super::body::Members;
+use super::member::{Form, Member};
 use super::problem::Problem;
 
 /// Characters of a token's `sub`.
@@ -18,12 +19,50 @@ const SUBJECT_CHARACTERS_MAX: usize = 256;
 /// Characters of a token's `iss`.
 const ISSUER_CHARACTERS_MAX: usize = 512;
 
-const MEMBERS: [&str; 9] =
-    ["tenant", "subject", "issuer", "kid", "fingerprint", "conversation", "everyone", "issued_before", "id"];
+/// The members of an order to revoke.
+pub(super) const MEMBERS: &[Member] = &[
+    Member::optional("tenant", Form::Tenant, "Whose tokens; left out with conversation."),
+    Member::optional(
+        "subject",
+        Form::Label { most: SUBJECT_CHARACTERS_MAX },
+        "With issuer: this identity's tokens.",
+    ),
+    Member::optional("issuer", Form::Label { most: ISSUER_CHARACTERS_MAX }, "With subject."),
+    Member::optional(
+        "kid",
+        Form::Text { most: MAX_KID_BYTES },
+        "The tokens that the key of this name signed.",
+    ),
+    Member::optional(
+        "fingerprint",
+        Form::Fingerprint,
+        "The tokens that this key signed: SHA-256 of its SPKI.",
+    ),
+    Member::optional("conversation", Form::Uuid, "The authentication of this conversation."),
+    Member::optional("everyone", Form::True, "All of the tenant's tokens."),
+    Member::optional(
+        "issued_before",
+        Form::Instant,
+        "With subject and issuer, or with everyone: only tokens issued before; now where it isn't given.",
+    ),
+    Member::optional(
+        "id",
+        Form::Id { most: MESSAGE_ID_CHARACTERS_MAX },
+        "The caller's own id for this revocation: the same again gives the same answer.",
+    ),
+];
+/// What must be there for each kind of target.
+pub(super) const TARGETS: [&[&str]; 5] = [
+    &["tenant", "subject", "issuer"],
+    &["tenant", "kid"],
+    &["tenant", "fingerprint"],
+    &["conversation"],
+    &["tenant", "everyone"],
+];
 
 /// Reads a body. Whose tenant and which conversation it is about is judged before anything else in it.
 pub(super) async fn read(shared: &Shared, client: &Client, body: &[u8]) -> Result<Order, Problem> {
-    let mut members = Members::parse(body, &MEMBERS)?;
+    let mut members = Members::parse(body, MEMBERS)?;
     let named = members.string("tenant");
     let tenant = named.map(|name| shared.tenant(client, &name)).transpose()?;
     let conversation = match members.string("conversation") {
@@ -108,14 +147,14 @@ fn instant(members: &mut Members<'_>) -> Option<UnixTime> {
 fn of_tenant(members: &mut Members<'_>, kind: Kind, issued_before: UnixTime) -> Option<Revocation> {
     match kind {
         Kind::Identity => {
-            let mut claim = |name, most| {
+            let mut claim = |name| {
                 if !members.has(name) {
                     members.fault(format!("{name} is missing"));
                 }
-                members.label(name, 1..=most)
+                members.label(name)
             };
-            let subject = claim("subject", SUBJECT_CHARACTERS_MAX);
-            let issuer = claim("issuer", ISSUER_CHARACTERS_MAX);
+            let subject = claim("subject");
+            let issuer = claim("issuer");
             let identity = Identity { subject: subject?.into(), issuer: issuer?.into() };
             Some(Revocation::Identity { identity, issued_before })
         }

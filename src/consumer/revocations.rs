@@ -1,9 +1,8 @@
 //! Revocations: made, listed and lifted.
 
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::id::TenantId;
@@ -11,13 +10,18 @@ use crate::domain::time::UnixTime;
 use crate::domain::token::Revocation;
 use crate::revocations::{Kept, NotRevoked};
 
+use super::answer::{Created, NoContent, Page, Written};
 use super::call::Call;
-use super::conversations::{bad_cursor, page};
+use super::conversations::bad_cursor;
+use super::member::{CURSOR, LIMIT, Member, TENANT};
 use super::problem::{Code, Problem};
 use super::revocation_body;
 
+/// What the list is asked by.
+pub(super) const LIST: &[Member] = &[TENANT, LIMIT, CURSOR];
+
 /// `POST /v1/revocations`
-pub(super) async fn revoke(mut call: Call) -> Result<Response, Problem> {
+pub(super) async fn revoke(mut call: Call) -> Result<Created<Made<'static>>, Problem> {
     let body = call.body().await?;
     let Call { shared, client, .. } = call;
     let order = revocation_body::read(&shared, &client, &body).await?;
@@ -25,16 +29,14 @@ pub(super) async fn revoke(mut call: Call) -> Result<Response, Problem> {
     // Run to its end whether or not the caller waits, as every command is.
     let revoking = shared.lifecycle.spawn(async move { revocations.revoke(order).await });
     let kept = revoking.await.map_err(|_| Problem::internal("a revocation panicked"))??;
-    let made = Made { id: &kept.id, matched: kept.matched };
-    let body = serde_json::to_string(&made).expect("the answer has string keys");
-    Ok((StatusCode::CREATED, [(header::CONTENT_TYPE, "application/json")], body).into_response())
+    Ok(Created(Written::as_if(&Made { id: &kept.id, matched: kept.matched })))
 }
 
 /// `GET /v1/revocations`
-pub(super) async fn list(call: Call) -> Result<Response, Problem> {
+pub(super) async fn list(call: Call) -> Result<Page<Item<'static>>, Problem> {
     let tenant = call.tenant()?;
     let Call { shared, client, query, .. } = call;
-    query.only(&["tenant", "limit", "cursor"])?;
+    query.only(LIST)?;
     let limit = query.limit()?;
     let before = query.get("cursor").map(|text| read_cursor(text).ok_or_else(bad_cursor)).transpose()?;
     let admit = |of: &TenantId| client.tenants.admit(of) && tenant.as_ref().is_none_or(|tenant| tenant == of);
@@ -44,11 +46,11 @@ pub(super) async fn list(call: Call) -> Result<Response, Problem> {
     found.truncate(limit);
     let next = found.last().filter(|_| has_more).map(|last| write_cursor(last));
     let items = found.iter().map(|kept| item(kept, shared.revocations.until(kept)));
-    Ok(page(items, next))
+    Ok(Page::of(items, next))
 }
 
 /// `DELETE /v1/revocations/{id}`
-pub(super) async fn lift(call: Call) -> Result<StatusCode, Problem> {
+pub(super) async fn lift(call: Call) -> Result<NoContent, Problem> {
     let Call { shared, client, parameter, .. } = call;
     let unknown = || {
         let detail = "There is no such revocation for this client: give an id from the list, unchanged. One that was \
@@ -61,7 +63,7 @@ pub(super) async fn lift(call: Call) -> Result<StatusCode, Problem> {
         .lifecycle
         .spawn(async move { revocations.lift(&id, |tenant| client.tenants.admit(tenant)).await });
     let lifted = lifting.await.map_err(|_| Problem::internal("a lifting panicked"))??;
-    if lifted { Ok(StatusCode::NO_CONTENT) } else { Err(unknown()) }
+    if lifted { Ok(NoContent) } else { Err(unknown()) }
 }
 
 impl From<NotRevoked> for Problem {
@@ -83,14 +85,20 @@ impl From<NotRevoked> for Problem {
     }
 }
 
-#[derive(Serialize)]
-struct Made<'a> {
+/// A revocation that is in force.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RevocationMade")]
+pub(super) struct Made<'a> {
+    /// usher's own id for it, to lift it by.
     id: &'a str,
+    /// How many conversations were authenticated by such tokens when it was stored.
     matched: u64,
 }
 
-#[derive(Serialize, Default)]
-struct Item<'a> {
+/// A revocation as the list has it, with its one target.
+#[derive(Debug, Serialize, JsonSchema, Default)]
+#[schemars(rename = "Revocation")]
+pub(super) struct Item<'a> {
     id: &'a str,
     tenant: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,7 +122,7 @@ struct Item<'a> {
     client: &'a str,
 }
 
-fn item(kept: &Kept, until: Option<UnixTime>) -> String {
+fn item(kept: &Kept, until: Option<UnixTime>) -> Written<Item<'static>> {
     let mut item = Item {
         id: &kept.id,
         tenant: kept.tenant.as_str(),
@@ -135,7 +143,7 @@ fn item(kept: &Kept, until: Option<UnixTime>) -> String {
         Revocation::Key(fingerprint) => item.fingerprint = Some(fingerprint.to_string()),
         Revocation::Conversation(conversation) => item.conversation = Some(conversation.to_string()),
     }
-    serde_json::to_string(&item).expect("a revocation has string keys")
+    Written::as_if(&item)
 }
 
 /// As usher makes them: 128 bits in lower-case hex.

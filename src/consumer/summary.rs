@@ -1,5 +1,6 @@
 //! A conversation at a glance, in the one shape that the list and the single call share.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::context::Variables;
@@ -9,14 +10,26 @@ use crate::domain::conversation::{
 use crate::domain::id::Sequence;
 use crate::domain::time::UnixTime;
 use crate::journal::projection::Summary;
-use crate::wire::{AuthenticationView, Rfc3339, VariablesView, downgrade_reason, sign_in_reason};
+use crate::wire::{
+    AuthenticationView, Rfc3339, VariablesView, downgrade_reason, last_change, sign_in_reason,
+};
 
-#[derive(Serialize)]
-struct SummaryView<'a> {
+use super::answer::Written;
+
+/// Whether a conversation goes on.
+const STATUS: [&str; 2] = ["open", "ended"];
+
+/// A conversation at a glance.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Conversation")]
+pub(super) struct SummaryView<'a> {
+    #[schemars(extend("format" = "uuid"))]
     id: String,
     tenant: &'a str,
     widget: &'a str,
+    #[schemars(extend("enum" = STATUS))]
     status: &'static str,
+    /// Whether the customer is signed in: what an agent's page shows as Yes or No.
     authenticated: bool,
     authentication: AuthenticationView<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -24,7 +37,9 @@ struct SummaryView<'a> {
     variables: VariablesView<'a>,
     queue: &'a str,
     agent: Option<&'a str>,
+    /// Whether a widget is connected.
     connected: bool,
+    /// The last entry's.
     sequence: u64,
     started_at: Rfc3339,
     updated_at: Rfc3339,
@@ -32,8 +47,11 @@ struct SummaryView<'a> {
     ended_at: Option<Rfc3339>,
 }
 
-#[derive(Serialize)]
+/// What last changed the authentication, and when.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AuthenticationChange")]
 struct ChangeView {
+    #[schemars(schema_with = "last_change")]
     reason: &'static str,
     at: Rfc3339,
 }
@@ -64,7 +82,7 @@ struct Facts<'a> {
 impl Facts<'_> {
     /// An open conversation is never shown as authenticated at or past the end of its authentication, be the
     /// downgrade stored yet or not; what changed it last is then not known. One that ended stays as it was then.
-    fn write(&self, connected: bool, now: UnixTime) -> String {
+    fn write(&self, connected: bool, now: UnixTime) -> Written<SummaryView<'static>> {
         let has_run_out = match self.authentication {
             Authentication::Authenticated(held) => self.ended_at.is_none() && now >= held.expires_at,
             Authentication::Anonymous => false,
@@ -75,7 +93,7 @@ impl Facts<'_> {
             id: self.place.id.to_string(),
             tenant: self.place.tenant.as_str(),
             widget: self.place.widget.as_str(),
-            status: if self.ended_at.is_some() { "ended" } else { "open" },
+            status: STATUS[usize::from(self.ended_at.is_some())],
             authenticated,
             authentication: authentication.into(),
             authentication_changed: self.changed.filter(|_| !has_run_out).map(Into::into),
@@ -88,12 +106,16 @@ impl Facts<'_> {
             updated_at: Rfc3339(self.updated_at),
             ended_at: self.ended_at.map(Rfc3339),
         };
-        serde_json::to_string(&view).expect("a summary has string keys and finite numbers only")
+        Written::as_if(&view)
     }
 }
 
 /// The summary of a conversation that is at hand.
-pub(super) fn of_conversation(conversation: &Conversation, connected: bool, now: UnixTime) -> String {
+pub(super) fn of_conversation(
+    conversation: &Conversation,
+    connected: bool,
+    now: UnixTime,
+) -> Written<SummaryView<'static>> {
     let is_over = matches!(conversation.status(), Status::Ended(_));
     Facts {
         place: conversation.place(),
@@ -111,7 +133,7 @@ pub(super) fn of_conversation(conversation: &Conversation, connected: bool, now:
 }
 
 /// The summary of a row of the projection.
-pub(super) fn of_row(row: &Summary, connected: bool, now: UnixTime) -> String {
+pub(super) fn of_row(row: &Summary, connected: bool, now: UnixTime) -> Written<SummaryView<'static>> {
     Facts {
         place: &row.place,
         authentication: &row.authentication,

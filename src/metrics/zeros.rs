@@ -20,12 +20,14 @@ const REFUSED_CONNECTIONS: [&str; 8] = [
     "origin_not_allowed",
     "not_an_upgrade",
 ];
-/// The settings of `[limits]` for whose sake a frame is refused.
-const RATE_LIMITS: [&str; 4] = [
+/// The settings of `[limits]` for whose sake a frame or a consumer's request is refused.
+const RATE_LIMITS: [&str; 6] = [
     "frames_per_minute",
     "messages_per_minute",
     "authentications_per_minute",
     "starts_per_address_per_minute",
+    "consumer_requests_per_minute",
+    "wrong_keys_per_address_per_minute",
 ];
 /// What changes an authentication: to which state, and why.
 const TRANSITIONS: [(bool, &str); 7] = [

@@ -2,14 +2,19 @@
 
 use std::borrow::Cow;
 
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::Value;
+
 use crate::domain::conversation::MessageId;
 use crate::domain::id::Sequence;
 use crate::domain::json::{self, Json, Object};
 
-use super::fields::{Fields, FrameFault, QUOTED_MAX};
+use super::fields::{Fields, FrameFault, QUOTED_MAX, idempotency_key_schema, locale_schema};
+use super::schema;
 
 /// A frame of a widget, borrowed from its text.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, JsonSchema)]
+#[schemars(tag = "type", rename_all = "snake_case")]
 pub enum ClientFrame<'a> {
     /// Begin a conversation.
     Start(StartFrame<'a>),
@@ -23,6 +28,7 @@ pub enum ClientFrame<'a> {
     /// Say something.
     Message {
         /// The widget's own id for it.
+        #[schemars(schema_with = "schema::message_id")]
         id: MessageId,
         /// The words, not yet judged.
         text: Cow<'a, str>,
@@ -32,11 +38,13 @@ pub enum ClientFrame<'a> {
     /// The customer has read what was said.
     Read {
         /// The last entry read.
+        #[schemars(schema_with = "schema::place")]
         sequence: Sequence,
     },
     /// Change the page's variables.
     SetContext {
         /// The variables.
+        #[schemars(schema_with = "schema::offered")]
         context: Object<'a>,
     },
     /// Give up the authentication.
@@ -48,34 +56,46 @@ pub enum ClientFrame<'a> {
 }
 
 /// `start`.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, JsonSchema)]
 pub struct StartFrame<'a> {
     /// A customer's token.
+    #[schemars(with = "String", extend("x-optional" = true))]
     pub token: Option<Cow<'a, str>>,
     /// The page's variables.
+    #[schemars(schema_with = "schema::offered", extend("x-optional" = true))]
     pub context: Option<Object<'a>>,
     /// The page's locale.
+    #[schemars(schema_with = "locale_schema", extend("x-optional" = true))]
     pub locale: Option<Cow<'a, str>>,
     /// A secret of the page's: the same again begins nothing new.
+    #[schemars(schema_with = "idempotency_key_schema", extend("x-optional" = true))]
     pub idempotency_key: Option<Cow<'a, str>>,
     /// Whether to take up the identity's newest open conversation instead, where there is one.
+    #[schemars(extend("x-optional" = true))]
     pub r#continue: bool,
 }
 
 /// `resume`.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, JsonSchema)]
 pub struct ResumeFrame<'a> {
     /// The conversation's id, as sent.
     pub conversation: Cow<'a, str>,
     /// The secret that came with `started` or since.
     pub resume_token: Cow<'a, str>,
     /// The greatest sequence seen.
+    #[schemars(schema_with = "schema::place", extend("x-optional" = true))]
     pub after: Option<Sequence>,
     /// A customer's token.
+    #[schemars(with = "String", extend("x-optional" = true))]
     pub token: Option<Cow<'a, str>>,
 }
 
 impl<'a> ClientFrame<'a> {
+    /// Each frame's `type` and its schema.
+    pub fn schemas(generator: &mut SchemaGenerator) -> Vec<(String, Value)> {
+        schema::alternatives::<Self>(generator, "/properties/type/const")
+    }
+
     /// Reads a text frame. Unknown fields are ignored.
     ///
     /// # Errors

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use super::schema::every;
+
 /// Why the gateway closes a socket. 4000–4499 and the standard codes of a passing trouble say: come back and resume;
 /// 4500 and above: don't by yourself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,6 +57,14 @@ pub enum Close {
 }
 
 impl Close {
+    /// Every reason, each once; those that tell a wait with none.
+    pub const ALL: [Self; 18] = every!(
+        Close: Ended, ProtocolError, BinaryFrame, NotAnObject, FrameTooLarge, Internal, Draining,
+        StorageUnavailable { retry_after: Duration::ZERO }, FirstFrameTimeout, NoPong, SlowConsumer,
+        RateLimited { retry_after: Duration::ZERO }, Reconnect, TryAgain { retry_after: None }, TokenRefused, Protocol,
+        TooManySockets, SignedOut
+    );
+
     /// The code of the close frame.
     #[must_use]
     pub const fn code(self) -> u16 {
@@ -103,6 +113,41 @@ impl Close {
             Self::TooManySockets => "too_many_sockets",
             Self::SignedOut => "signed_out",
         }
+    }
+
+    /// What it means, in a sentence for a widget's author.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Ended => "The conversation ended.",
+            Self::ProtocolError => "The framing was broken.",
+            Self::BinaryFrame => "A binary frame came.",
+            Self::NotAnObject => "Invalid UTF-8, or not a JSON object.",
+            Self::FrameTooLarge => "A frame over frame_bytes.",
+            Self::Internal => "A fault of the gateway; come back, five times at most.",
+            Self::Draining => "The node stops.",
+            Self::StorageUnavailable { .. } => {
+                "Nothing can be stored now; retry_after_ms says when to come back."
+            }
+            Self::FirstFrameTimeout => "No first frame within 10 s.",
+            Self::NoPong => "Two pings went unanswered.",
+            Self::SlowConsumer => "The outgoing queue was full; resume replays what was missed.",
+            Self::RateLimited { .. } => {
+                "Ten refusals for the rate within a minute; retry_after_ms says how long to wait."
+            }
+            Self::Reconnect => "Resume anew, with a token: signed in elsewhere, or an operator asked.",
+            Self::TryAgain { .. } => "The first frame was refused for a passing reason.",
+            Self::TokenRefused => "The first frame was refused; an error came before.",
+            Self::Protocol => "Repeated violations of the protocol.",
+            Self::TooManySockets => "A ninth socket joined; this was the oldest.",
+            Self::SignedOut => "The customer signed out.",
+        }
+    }
+
+    /// Whether a widget comes back by itself.
+    #[must_use]
+    pub const fn is_passing(self) -> bool {
+        matches!(self.code(), 1001 | 1011..=1013 | 4000..=4499)
     }
 
     /// The reason of the close frame: the slug, then `;key=value` where there is more. Under 123 bytes.

@@ -3,9 +3,12 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::token::Refusal;
+
+use super::schema::{self, every};
 
 /// What the protocol itself can refuse; the reasons of a token come from [`Refusal`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +42,12 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// Every code, each once.
+    pub const ALL: [Self; 13] = every!(
+        ErrorCode: BadFrame, UnsupportedFrame, OutOfOrder, AuthenticationRequired, NotEnabled, SubjectMismatch,
+        UnknownConversation, ConversationEnded, MessageTooLong, IdConflict, RateLimited, StorageUnavailable, Internal
+    );
+
     /// The code as the protocol writes it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -92,9 +101,10 @@ impl ErrorCode {
 }
 
 /// The `error` frame's content.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ErrorFrame {
     /// The code.
+    #[schemars(schema_with = "schema::error_code")]
     pub code: &'static str,
     /// What is wrong, in one sentence; never a secret.
     pub message: String,

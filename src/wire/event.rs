@@ -1,6 +1,8 @@
 //! The events that consumers read: CloudEvents 1.0 in the JSON format.
 
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::domain::conversation::{
     Assignment, Authentication, AuthenticationRequest, ContextChange, Downgraded, Ended, Entry, Fact,
@@ -9,6 +11,7 @@ use crate::domain::conversation::{
 use crate::domain::conversation::{DowngradeReason, EndedBy, Reader, SignInReason};
 use crate::domain::time::UnixTime;
 
+use super::schema;
 use super::views::{AuthenticationView, Rfc3339, VariablesView, role_name};
 
 /// Every stored type's full name.
@@ -47,58 +50,84 @@ pub const fn event_type(fact: &Fact) -> &'static str {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct CloudEvent<'a> {
     specversion: &'static str,
+    /// `{conversation}/{sequence}`: an event that comes twice has the same one.
     id: String,
+    /// `/tenants/{tenant}/widgets/{widget}`
     source: String,
     r#type: &'static str,
+    /// The conversation's id.
     subject: String,
+    /// When it was journaled.
     time: Rfc3339,
     datacontenttype: &'static str,
     tenant: &'a str,
+    /// The place in the conversation, in digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     sequence: Option<String>,
+    /// The place in the journal, opaque: where a reader goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<&'a str>,
+    #[schemars(skip)]
     data: Data<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Data<'a> {
+    /// The place in the conversation: from 1, without gaps.
     #[serde(skip_serializing_if = "Option::is_none")]
     sequence: Option<u64>,
+    /// The state of authentication after the event.
     authentication: AuthenticationView<'a>,
     #[serde(flatten)]
+    #[schemars(skip)]
     fact: FactView<'a>,
 }
 
-#[derive(Serialize)]
+/// What the types have besides; the title of each in the schema names its types.
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 enum FactView<'a> {
+    /// A conversation began.
+    #[schemars(title = "usher.conversation.started")]
     Started {
         variables: VariablesView<'a>,
         queue: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        rule: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        priority: Option<i64>,
         #[serde(skip_serializing_if = "Option::is_none")]
         locale: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         origin: Option<&'a str>,
     },
+    /// The customer signed in, or brought a fresher token.
+    #[schemars(title = "usher.conversation.authenticated")]
     Authenticated {
+        #[schemars(schema_with = "schema::sign_in")]
         reason: &'static str,
         variables: VariablesView<'a>,
         changed: &'a [String],
     },
+    /// The authentication ended; the conversation goes on.
+    #[schemars(title = "usher.conversation.downgraded")]
     Downgraded {
+        #[schemars(schema_with = "schema::downgrade")]
         reason: &'static str,
+        /// The authentication that ended.
         previous: AuthenticationView<'a>,
         variables: VariablesView<'a>,
     },
-    Context {
-        variables: VariablesView<'a>,
-        changed: &'a [String],
-    },
+    /// The page's variables changed.
+    #[schemars(title = "usher.conversation.context")]
+    Context { variables: VariablesView<'a>, changed: &'a [String] },
+    /// Somebody said something.
+    #[schemars(title = "usher.conversation.message")]
     Message {
+        #[schemars(schema_with = "schema::role")]
         from: &'static str,
         text: &'a str,
         id: &'a str,
@@ -106,30 +135,90 @@ enum FactView<'a> {
         name: Option<&'a str>,
         authenticated: bool,
     },
+    /// Queue or agent changed.
+    #[schemars(title = "usher.conversation.assigned")]
     Assigned {
         queue: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         agent: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        rule: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        priority: Option<i64>,
     },
+    /// Somebody has read up to a sequence.
+    #[schemars(title = "usher.conversation.read")]
     Read {
+        #[schemars(schema_with = "schema::reader")]
         by: &'static str,
         up_to: u64,
     },
+    /// The customer was asked to sign in.
+    #[schemars(title = "usher.conversation.authentication_requested")]
     AuthenticationRequested {
+        #[schemars(schema_with = "schema::asker")]
         by: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
         message: Option<&'a str>,
     },
+    /// Somebody types. On the live stream alone: without sequence and position, and never stored.
+    #[schemars(title = "usher.conversation.typing")]
     Typing {
+        #[schemars(schema_with = "schema::role")]
         from: &'static str,
     },
-    /// That somebody left, or came back, is all there is to say.
+    /// No socket has been there for 5 s, or one is there again: that is all there is to say.
+    #[schemars(title = "usher.conversation.disconnected usher.conversation.reconnected")]
     Presence {},
+    /// The conversation ended: nothing comes after it.
+    #[schemars(title = "usher.conversation.ended")]
     Ended {
+        #[schemars(schema_with = "schema::ender")]
         by: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'a str>,
     },
+}
+
+/// Each event's type and the schema of the whole event.
+pub fn event_schemas(generator: &mut SchemaGenerator) -> Vec<(String, Value)> {
+    let facts = schema::alternatives::<FactView<'_>>(generator, "/title");
+    let types = facts.iter().flat_map(|(types, fact)| types.split(' ').map(move |name| (name, fact)));
+    let types = types.map(|(name, fact)| (name.to_owned(), event_schema(generator, name, fact)));
+    types.collect()
+}
+
+fn event_schema(generator: &mut SchemaGenerator, name: &str, fact: &Value) -> Value {
+    let is_stored = name != TYPING_TYPE;
+    let mut data = Data::json_schema(generator).to_value();
+    schema::merge(&mut data, fact, "/properties");
+    schema::merge(&mut data, fact, "/required");
+    let mut event = CloudEvent::json_schema(generator).to_value();
+    event["description"] = fact["description"].clone();
+    let fixed = json!({
+        "specversion": { "const": "1.0" },
+        "type": { "const": name },
+        "datacontenttype": { "const": "application/json" },
+        "sequence": { "type": "string", "pattern": "^[1-9][0-9]*$" },
+        "position": { "type": "string" },
+    });
+    for (member, schema) in fixed.as_object().into_iter().flatten() {
+        for (key, value) in schema.as_object().into_iter().flatten() {
+            event["properties"][member][key] = value.clone();
+        }
+    }
+    for (schema, names) in [(&mut data, &["sequence"][..]), (&mut event, &["sequence", "position"])] {
+        for name in names {
+            if is_stored {
+                schema::require(schema, name);
+            } else {
+                schema::forbid(schema, name);
+            }
+        }
+    }
+    event["properties"]["data"] = data;
+    schema::require(&mut event, "data");
+    event
 }
 
 /// One entry as an event, on one line.
@@ -186,12 +275,16 @@ fn envelope<'a>(
 fn fact_view(entry: &Entry) -> FactView<'_> {
     let authenticated = entry.authentication.is_authenticated();
     match &entry.fact {
-        Fact::Started(Started { variables, queue, locale, origin, .. }) => FactView::Started {
-            variables: VariablesView { variables, authenticated },
-            queue,
-            locale: locale.as_deref(),
-            origin: origin.as_deref(),
-        },
+        Fact::Started(Started { variables, queue, rule, priority, locale, origin, .. }) => {
+            FactView::Started {
+                variables: VariablesView { variables, authenticated },
+                queue,
+                rule: rule.as_deref(),
+                priority: *priority,
+                locale: locale.as_deref(),
+                origin: origin.as_deref(),
+            }
+        }
         Fact::Authenticated(SignedIn { reason, variables, changed, .. }) => FactView::Authenticated {
             reason: sign_in_reason(*reason),
             variables: VariablesView { variables, authenticated },
@@ -216,7 +309,9 @@ fn fact_view(entry: &Entry) -> FactView<'_> {
             name: name.as_deref(),
             authenticated: *authenticated,
         },
-        Fact::Assigned(Assignment { queue, agent }) => FactView::Assigned { queue, agent: agent.as_deref() },
+        Fact::Assigned(Assignment { queue, agent, rule, priority }) => {
+            FactView::Assigned { queue, agent: agent.as_deref(), rule: rule.as_deref(), priority: *priority }
+        }
         Fact::Disconnected | Fact::Reconnected => FactView::Presence {},
         Fact::Ended(Ended { by, reason }) => FactView::Ended { by: ended_by(*by), reason: reason.as_deref() },
     }

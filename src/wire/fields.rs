@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
+use schemars::{Schema, SchemaGenerator, json_schema};
+
 use crate::domain::conversation::MessageId;
 use crate::domain::id::Sequence;
 use crate::domain::json::{Json, Object};
@@ -175,6 +177,15 @@ impl<'o, 'a> Fields<'o, 'a> {
             format!("{name} must be {expected}, not {}; leave it out where there is none", found.kind()),
         )
     }
+}
+
+pub(super) fn idempotency_key_schema(_: &mut SchemaGenerator) -> Schema {
+    let (least, most) = IDEMPOTENCY_KEY_CHARACTERS.into_inner();
+    json_schema!({ "type": "string", "minLength": least, "maxLength": most })
+}
+
+pub(super) fn locale_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "maxLength": LOCALE_CHARACTERS_MAX })
 }
 
 /// Beyond this a JSON number no longer tells every whole number from its neighbours.

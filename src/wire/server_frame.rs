@@ -1,6 +1,8 @@
 //! Frames from the gateway to the widget.
 
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::domain::context::ContextReport;
 use crate::domain::conversation::{
@@ -9,10 +11,11 @@ use crate::domain::conversation::{
 
 use super::error::ErrorFrame;
 use super::event::{downgrade_reason, ended_by, reader_name, sign_in_reason};
+use super::schema;
 use super::views::{AuthenticationView, ContextView, Rfc3339, role_name};
 
 /// What a widget may do, told at the beginning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Limits {
     /// The longest message, in Unicode scalar values.
     pub message_characters: usize,
@@ -25,11 +28,12 @@ pub struct Limits {
 }
 
 /// A frame to a widget.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the fields are the protocol's, row by row of its table")]
 pub enum ServerFrame<'a> {
     Started {
+        #[schemars(schema_with = "schema::uuid")]
         conversation: String,
         resume_token: &'a str,
         sequence: u64,
@@ -39,6 +43,7 @@ pub enum ServerFrame<'a> {
         limits: Limits,
     },
     Resumed {
+        #[schemars(schema_with = "schema::uuid")]
         conversation: String,
         resume_token: &'a str,
         sequence: u64,
@@ -54,6 +59,7 @@ pub enum ServerFrame<'a> {
     },
     Authentication {
         authentication: AuthenticationView<'a>,
+        #[schemars(schema_with = "schema::change")]
         reason: &'static str,
         sequence: u64,
         context: ContextView<'a>,
@@ -77,6 +83,7 @@ pub enum ServerFrame<'a> {
     Message {
         sequence: u64,
         at: Rfc3339,
+        #[schemars(schema_with = "schema::role")]
         from: &'static str,
         text: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,6 +98,7 @@ pub enum ServerFrame<'a> {
     },
     Read {
         sequence: u64,
+        #[schemars(schema_with = "schema::reader")]
         by: &'static str,
         up_to: u64,
     },
@@ -107,6 +115,7 @@ pub enum ServerFrame<'a> {
     },
     Ended {
         sequence: u64,
+        #[schemars(schema_with = "schema::ender")]
         by: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'a str>,
@@ -119,6 +128,11 @@ pub enum ServerFrame<'a> {
 }
 
 impl ServerFrame<'_> {
+    /// Each frame's `type` and its schema.
+    pub fn schemas(generator: &mut SchemaGenerator) -> Vec<(String, Value)> {
+        schema::alternatives::<Self>(generator, "/properties/type/const")
+    }
+
     /// The frame's JSON text.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -170,7 +184,7 @@ pub fn replayed_frame(entry: &Entry) -> Option<ServerFrame<'_>> {
         Fact::AuthenticationRequested(AuthenticationRequest { message, .. }) => {
             ServerFrame::AuthenticationRequested { sequence, message: message.as_deref() }
         }
-        Fact::Assigned(Assignment { queue, agent }) => {
+        Fact::Assigned(Assignment { queue, agent, .. }) => {
             ServerFrame::Assigned { sequence, queue, agent: agent.as_deref() }
         }
         Fact::Ended(Ended { by, reason }) => {

@@ -1,14 +1,37 @@
 //! What several frames and events show alike: times, the state of authentication, variables.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-use serde::ser::{SerializeMap, SerializeStruct};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::domain::context::{ContextReport, Primitive, Source, Value, Variable, VariableType, Variables};
 use crate::domain::conversation::{Authenticated, Authentication, Author, Role};
 use crate::domain::time::UnixTime;
+
+use super::schema;
+
+/// The schema of what is written by hand is that of what it writes.
+macro_rules! schema_of {
+    ($view:ty, $written:ty) => {
+        impl JsonSchema for $view {
+            fn inline_schema() -> bool {
+                <$written>::inline_schema()
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                <$written>::schema_name()
+            }
+
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                <$written>::json_schema(generator)
+            }
+        }
+    };
+}
 
 /// A time as RFC 3339 in UTC with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,10 +43,26 @@ impl Serialize for Rfc3339 {
     }
 }
 
+impl JsonSchema for Rfc3339 {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time" })
+    }
+}
+
 /// The state of authentication as everyone sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Authentication")]
 pub struct AuthenticationView<'a> {
     /// `authenticated` or `anonymous`.
+    #[schemars(schema_with = "schema::status")]
     pub status: &'static str,
     /// The token's `sub`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,22 +107,30 @@ pub struct ContextView<'a>(pub &'a ContextReport);
 
 impl Serialize for ContextView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Rejected<'a> {
-            name: &'a str,
-            reason: &'static str,
-        }
-        let rejected: Vec<Rejected<'_>> = self
-            .0
-            .rejected
-            .iter()
-            .map(|one| Rejected { name: &one.name, reason: one.reason.code() })
-            .collect();
-        let mut view = serializer.serialize_struct("Context", 2)?;
-        view.serialize_field("accepted", &self.0.accepted)?;
-        view.serialize_field("rejected", &rejected)?;
-        view.end()
+        let rejected = self.0.rejected.iter();
+        let rejected =
+            rejected.map(|one| RejectedView { name: &one.name, reason: one.reason.code() }).collect();
+        ReportView { accepted: &self.0.accepted, rejected }.serialize(serializer)
     }
+}
+
+schema_of!(ContextView<'_>, ReportView<'_>);
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ContextReport")]
+struct ReportView<'a> {
+    /// The names that were taken.
+    accepted: &'a [String],
+    /// The names that were not, and why.
+    rejected: Vec<RejectedView<'a>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RejectedVariable")]
+struct RejectedView<'a> {
+    name: &'a str,
+    #[schemars(schema_with = "schema::rejection")]
+    reason: &'static str,
 }
 
 /// All variables, as consumers see them: name → value with its provenance.
@@ -105,6 +152,8 @@ impl Serialize for VariablesView<'_> {
     }
 }
 
+schema_of!(VariablesView<'_>, BTreeMap<String, VariableShown<'_>>);
+
 /// One variable as consumers see it.
 #[derive(Debug, Clone, Copy)]
 pub struct VariableView<'a> {
@@ -118,20 +167,39 @@ impl Serialize for VariableView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let variable = self.variable;
         let from_token = variable.source == Source::Token;
-        let kind = match variable.kind() {
-            VariableType::Text => "text",
-            VariableType::Number => "number",
-            VariableType::Boolean => "boolean",
+        let kind = variable_type(variable.kind());
+        let shown = VariableShown {
+            raw: RawView(&variable.raw),
+            value: ValueView(&variable.value),
+            r#type: kind,
+            source: if from_token { "token" } else { "widget" },
+            verified: from_token && self.authenticated,
+            displayable: variable.displayable,
         };
-        let mut view = serializer.serialize_struct("Variable", 6)?;
-        view.serialize_field("raw", &RawView(&variable.raw))?;
-        view.serialize_field("value", &ValueView(&variable.value))?;
-        view.serialize_field("type", kind)?;
-        view.serialize_field("source", if from_token { "token" } else { "widget" })?;
-        view.serialize_field("verified", &(from_token && self.authenticated))?;
-        view.serialize_field("displayable", &variable.displayable)?;
-        view.end()
+        shown.serialize(serializer)
     }
+}
+
+schema_of!(VariableView<'_>, VariableShown<'_>);
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Variable")]
+struct VariableShown<'a> {
+    /// The value as it was given.
+    #[schemars(schema_with = "schema::primitive")]
+    raw: RawView<'a>,
+    /// The value by its declared type.
+    #[schemars(schema_with = "schema::primitive")]
+    value: ValueView<'a>,
+    #[schemars(schema_with = "schema::variable_type")]
+    r#type: &'static str,
+    /// Who gave it: a signed token, or the page.
+    #[schemars(schema_with = "schema::source")]
+    source: &'static str,
+    /// Whether a token of the identity that is signed in now gave it.
+    verified: bool,
+    /// Whether the tenant lets agents see it.
+    displayable: bool,
 }
 
 struct RawView<'a>(&'a Primitive);
@@ -166,6 +234,15 @@ impl Serialize for ValueView<'_> {
             }
             Value::Number(number) => serializer.serialize_f64(*number),
         }
+    }
+}
+
+/// The `type` of a variable.
+pub(super) const fn variable_type(kind: VariableType) -> &'static str {
+    match kind {
+        VariableType::Text => "text",
+        VariableType::Number => "number",
+        VariableType::Boolean => "boolean",
     }
 }
 

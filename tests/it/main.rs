@@ -9,15 +9,25 @@ mod both_sides;
 #[cfg(test)]
 mod bounds;
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
+mod cloud_events;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod deploy;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod downgrade;
 #[cfg(test)]
 mod drain;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
+mod examples;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
@@ -47,6 +57,8 @@ mod presence;
 #[cfg(test)]
 mod prometheus;
 #[cfg(test)]
+mod queues;
+#[cfg(test)]
 mod read;
 #[cfg(test)]
 mod refresh;
@@ -74,3 +86,5 @@ mod tidy;
 mod vectors;
 #[cfg(test)]
 mod verdict;
+#[cfg(test)]
+mod webhooks;

@@ -3,10 +3,15 @@
 mod auth;
 mod commands;
 mod conversations;
+mod documents;
 mod events;
 mod gestures;
 mod keys;
+mod oauth;
+mod rates;
+mod recent;
 mod revocations;
+mod tokens;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -38,7 +43,7 @@ use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::revocations::{Revocations, Setup};
 
-use super::{ConsumerState, router};
+use super::{AccessTokens, ConsumerLimits, ConsumerState, router};
 
 /// Every scope, every tenant.
 const ROOT: &str = "root.first";
@@ -55,6 +60,7 @@ struct Node {
     conversations: Conversations,
     lifecycle: Lifecycle,
     metrics: Arc<Metrics>,
+    projection: Projection,
     clock: Clock,
     /// How many conversations have begun, each a millisecond after the one before: so their ids have an order.
     begun: AtomicU64,
@@ -112,55 +118,77 @@ fn tenant(id: &str) -> Tenant {
         public_key_url: None,
         javascript_client_function: None,
         widgets: BTreeMap::new(),
-        queues: vec!["default".into()],
+        queues: Arc::default(),
     }
+}
+
+/// Those who may call where a test says nothing else.
+fn clients() -> Vec<Client> {
+    vec![
+        client("root", &Scope::ALL, &["*"]),
+        client("alpha", &Scope::ALL, &["alpha"]),
+        client("other", &Scope::ALL, &["alpha"]),
+        client("events", &[Scope::EventsRead], &["alpha"]),
+        client("lists", &[Scope::ConversationsRead], &["alpha"]),
+    ]
 }
 
 impl Node {
     fn start() -> Self {
+        Self::start_with(clients(), Clock::system(), ConsumerLimits::default())
+    }
+
+    fn start_with(clients: Vec<Client>, clock: Clock, limits: ConsumerLimits) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (metrics, clock, lifecycle) = (Arc::new(Metrics::new()), Clock::system(), Lifecycle::new());
+        let (metrics, lifecycle) = (Arc::new(Metrics::new()), Lifecycle::new());
         let journal = Journal::open(&folder.path().join("usher.journal"), metrics.clone()).unwrap();
         let projection = Projection::start(&journal, &lifecycle).unwrap();
         let conversations = Conversations::new(journal.clone(), clock, metrics.clone(), lifecycle.clone());
-        let revocations = Revocations::new(Setup {
-            kept_for: HashMap::from([("alpha".parse().unwrap(), KEPT_FOR)]),
-            conversations: conversations.clone(),
-            journal: journal.clone(),
-            projection: projection.clone(),
-            clock,
-            metrics: metrics.clone(),
-            lifecycle: lifecycle.clone(),
-        });
-        let router = router(ConsumerState {
-            clients: vec![
-                client("root", &Scope::ALL, &["*"]),
-                client("alpha", &Scope::ALL, &["alpha"]),
-                client("other", &Scope::ALL, &["alpha"]),
-                client("events", &[Scope::EventsRead], &["alpha"]),
-                client("lists", &[Scope::ConversationsRead], &["alpha"]),
-            ],
-            tenants: ["alpha", "beta"].map(|id| (id.parse().unwrap(), Arc::new(tenant(id)))).into(),
-            conversations: conversations.clone(),
-            journal: journal.clone(),
-            projection,
-            revocations,
-            keys: keys::of_nobody(clock, &metrics, &lifecycle),
-            clock,
-            metrics: metrics.clone(),
-            lifecycle: lifecycle.clone(),
-            message_characters: CHARACTERS,
-        });
-        Self {
+        let begun = AtomicU64::new(0);
+        let router = Router::new();
+        let mut node = Self {
             router,
             journal,
             conversations,
             lifecycle,
             metrics,
+            projection,
             clock,
-            begun: AtomicU64::new(0),
+            begun,
             _folder: folder,
-        }
+        };
+        node.router = node.router(clients, limits);
+        node
+    }
+
+    /// A router of its own on the same journal, as another node has it, or this one after a restart.
+    fn router(&self, clients: Vec<Client>, limits: ConsumerLimits) -> Router {
+        let (journal, clock, metrics) = (self.journal.clone(), self.clock, self.metrics.clone());
+        let lifecycle = self.lifecycle.clone();
+        let revocations = Revocations::new(Setup {
+            kept_for: HashMap::from([("alpha".parse().unwrap(), KEPT_FOR)]),
+            conversations: self.conversations.clone(),
+            journal: journal.clone(),
+            projection: self.projection.clone(),
+            clock,
+            metrics: metrics.clone(),
+            lifecycle: lifecycle.clone(),
+        });
+        router(ConsumerState {
+            clients,
+            tenants: ["alpha", "beta"].map(|id| (id.parse().unwrap(), Arc::new(tenant(id)))).into(),
+            conversations: self.conversations.clone(),
+            access_tokens: AccessTokens::new(journal.clone(), clock, metrics.clone(), lifecycle.clone()),
+            journal,
+            projection: self.projection.clone(),
+            revocations,
+            keys: keys::of_nobody(clock, &metrics, &lifecycle),
+            clock,
+            metrics,
+            lifecycle,
+            limits,
+            message_characters: CHARACTERS,
+        })
     }
 
     async fn respond(&self, request: Request<Body>) -> Response {
@@ -213,6 +241,8 @@ impl Node {
             variables: Variables::from([("vip".to_owned(), variable)]),
             context: ContextReport::default(),
             queue: "default".into(),
+            rule: None,
+            priority: None,
             locale: None,
             origin: None,
         };

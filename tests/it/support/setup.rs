@@ -50,7 +50,9 @@ pub(crate) struct Setup {
     folder: TempDir,
     limits: String,
     conversations: String,
+    clients: String,
     listen: String,
+    webhooks: String,
     tenants: Vec<(&'static str, String)>,
     variables: Vec<(&'static str, String)>,
 }
@@ -61,13 +63,16 @@ impl Setup {
         let limits = ["connections", "connections_per_address", "connects_per_address_per_second"]
             .into_iter()
             .chain(["starts_per_address_per_minute", "authentications_per_minute"])
-            .chain(["messages_per_minute", "frames_per_minute"]);
+            .chain(["messages_per_minute", "frames_per_minute"])
+            .chain(["consumer_requests_per_minute", "wrong_keys_per_address_per_minute"]);
         let limits: Vec<_> = limits.map(|limit| format!("{limit} = 0\n")).collect();
         Self {
             folder: tempfile::tempdir().unwrap(),
             limits: limits.concat(),
             conversations: String::new(),
+            clients: String::new(),
             listen: String::new(),
+            webhooks: String::new(),
             tenants: Vec::new(),
             variables: Vec::new(),
         }
@@ -98,9 +103,29 @@ impl Setup {
         self
     }
 
+    /// With a client of this API key that may do everything, and these lines in its table.
+    pub(crate) fn client(mut self, key: &str, lines: &str) -> Self {
+        self.clients += &client(key, r#"["*"]"#, r#"["*"]"#);
+        self.clients += lines;
+        self.clients.push('\n');
+        self
+    }
+
     /// With this line in `[listen]`.
     pub(crate) fn listen(mut self, line: &str) -> Self {
         self.listen = format!("{line}\n");
+        self
+    }
+
+    /// With a `[[webhook]]` that may reach this machine, and has these lines besides.
+    pub(crate) fn webhook(self, url: &str, lines: &str) -> Self {
+        let allowed = "allow_http_hosts = [\"127.0.0.1\"]\nallow_networks = [\"127.0.0.0/8\"]";
+        self.lines(&format!("[[webhook]]\nurl = \"{url}\"\n{allowed}\n{lines}\n"))
+    }
+
+    /// With these lines at the end of `usher.toml`.
+    pub(crate) fn lines(mut self, lines: &str) -> Self {
+        self.webhooks += lines;
         self
     }
 
@@ -124,6 +149,12 @@ impl Setup {
         let (_, file) = self.tenants.iter_mut().find(|(id, _)| *id == tenant).unwrap();
         assert!(file.contains(from), "{file}");
         *file = file.replace(from, to);
+    }
+
+    /// Changes a text in what [`Setup::client`] added.
+    pub(crate) fn change_clients(&mut self, from: &str, to: &str) {
+        assert!(self.clients.contains(from), "{}", self.clients);
+        self.clients = self.clients.replace(from, to);
     }
 
     /// Writes the files; the path of `usher.toml`.
@@ -153,10 +184,12 @@ path = "data/usher.db"
 allow_http_hosts = ["127.0.0.1"]
 allow_networks = ["127.0.0.0/8"]
 [limits]
-{limits}{conversations}{clients}"#,
+{limits}{conversations}{clients}{more}{webhooks}"#,
             limits = self.limits,
             conversations = self.conversations,
+            more = self.clients,
             listen = self.listen,
+            webhooks = self.webhooks,
         )
     }
 

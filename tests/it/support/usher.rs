@@ -44,6 +44,12 @@ impl Usher {
         Self::start_by(setup, command).await
     }
 
+    /// The same on the files as they lie there, changed since they were written.
+    pub(crate) async fn start_as_written(setup: Setup) -> Self {
+        let command = serve_written(&setup);
+        Self::start_by(setup, command).await
+    }
+
     /// The same by this command, which has the configuration that was written.
     pub(crate) async fn start_by(setup: Setup, command: Command) -> Self {
         let process = Process::start(command, Log::default()).await;
@@ -134,6 +140,14 @@ impl Usher {
     pub(crate) async fn restart(&mut self) {
         self.kill().await;
         self.start_again().await;
+        self.ready().await;
+    }
+
+    /// The same on the files as they lie there.
+    pub(crate) async fn restart_as_written(&mut self) {
+        self.kill().await;
+        let log = self.process.log.clone();
+        self.process = Process::start(serve_written(&self.setup), log).await;
         self.ready().await;
     }
 
@@ -230,8 +244,13 @@ async fn keep(mut from: impl AsyncRead + Unpin, log: Log) {
 }
 
 fn serve(setup: &Setup) -> Command {
+    setup.write();
+    serve_written(setup)
+}
+
+fn serve_written(setup: &Setup) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_usher"));
-    command.args(["serve", "--config"]).arg(setup.write());
+    command.args(["serve", "--config"]).arg(setup.path().join("usher.toml"));
     command.envs(setup.variables().iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
