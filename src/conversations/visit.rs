@@ -152,7 +152,7 @@ impl Visit<'_> {
 
     /// Journals that somebody is there again. Should another node have let a customer sign in first meanwhile, whoever
     /// comes with nothing but the `resume_token` of before stays out.
-    async fn reconnect(&self, locked: &mut Locked<'_>) -> Result<(), NotVisited> {
+    pub(super) async fn reconnect(&self, locked: &mut Locked<'_>) -> Result<(), NotVisited> {
         let generation = locked.conversation().generation();
         locked.reconnect().await?;
         if locked.conversation().generation() == generation {

@@ -1,7 +1,7 @@
 //! What one node stores, another learns before it lets anybody in or shows anything.
 
 use super::state::No;
-use super::translate::no;
+use super::translate::{no, not_visited};
 use super::*;
 use crate::config::AuthenticationMode;
 use crate::domain::context::Variables;
@@ -90,6 +90,34 @@ async fn a_visitor_has_seen_what_another_node_stored() {
     chat.here(&Event::Assign(Assign { queue: Some("vip".into()), agent: None })).await;
     let visited = chat.visit(&chat.begun.resume_token, Credential::Absent, Some(2)).await;
     assert_eq!(visited.unwrap().0.sequence.get(), 2, "`after` is not past the end");
+}
+
+#[tokio::test]
+async fn whoever_is_coming_back_while_another_node_signs_the_customer_in_stays_out() {
+    for (claim, why) in [
+        (None, No::Unknown),
+        (Some(Claim::IdempotencyKey), No::AuthenticationRequired),
+        (Some(Claim::Identity), No::AuthenticationRequired),
+    ] {
+        let chat = Chat::begin(None).await;
+        chat.here(&Event::Disconnect).await;
+        let mut locked = chat.there.lock().await.unwrap().unwrap();
+        locked.catch_up_with_journal().await.unwrap();
+        // Judged by now, and not back yet.
+        chat.here(&sign_in(0)).await;
+        let (tenant, widget) = ("contoso".parse().unwrap(), "web".parse().unwrap());
+        let visit = Visit {
+            conversations: &chat.world.nodes[1],
+            live: &chat.there,
+            tenant: &tenant,
+            widget: &widget,
+            mode: AuthenticationMode::Optional,
+            expired_for: Duration::from_hours(24),
+            claim: claim.unwrap_or(Claim::ResumeToken(&chat.begun.resume_token)),
+        };
+        let outcome = visit.reconnect(&mut locked).await;
+        assert_eq!(outcome.map_err(|error| not_visited(&error)), Err(why), "{claim:?}");
+    }
 }
 
 #[tokio::test]
