@@ -219,7 +219,8 @@ fn refusal(status: u16, codes: &[Code], generator: &mut SchemaGenerator) -> Valu
             json!({ "WWW-Authenticate": { "description": about, "required": required, "schema": schema } });
     } else if codes.iter().any(|code| code.is_temporary()) {
         let schema = json!({ "type": "integer", "minimum": 0 });
-        response["headers"] = json!({ "Retry-After": { "description": "Seconds to wait.", "required": true, "schema": schema } });
+        let wait = json!({ "description": "Seconds to wait.", "required": true, "schema": schema });
+        response["headers"] = json!({ "Retry-After": wait });
     }
     response
 }
@@ -246,7 +247,7 @@ const fn about_code(code: Code) -> &'static str {
         Code::BodyTooLarge => "body_too_large: over 65536 bytes.",
         Code::UnsupportedMediaType => "unsupported_media_type: Content-Type must be application/json.",
         Code::RateLimited => {
-            "rate_limited: the client, or wrong keys from its address, came too often; Retry-After says how long to wait."
+            "rate_limited: the client, or wrong keys from its address, came too often; wait for Retry-After."
         }
         Code::NoKeyEndpoint => "no_key_endpoint: the tenant has none configured.",
         Code::KeyFetchFailed => "key_fetch_failed: last_error says why; those held before stay.",

@@ -11,8 +11,8 @@ use super::{Body, Granted, serve};
 
 const ABOUT: About = About::new(
     "Get an access token",
-    "The client credentials grant (RFC 6749 §4.4): the client's id and secret by Basic, each form-urlencoded first, or in \
-     the form, in one of the two. A token is opaque. It has the scopes that are asked for, or all of the client's, and \
+    "The client credentials grant (RFC 6749 §4.4): the client's id and secret by Basic, each form-urlencoded first, or \
+     in the form, in one of the two. A token is opaque. It has the scopes that are asked for, or all of the client's, and \
      never more than the client has when it is used. Errors have the form of RFC 6749 §5.2.",
 )
 .besides(besides);
