@@ -18,6 +18,7 @@ mod presence;
 mod rates;
 mod reading;
 mod resume_token;
+mod routing;
 mod set_context;
 mod sign_in;
 mod sign_out;
@@ -36,6 +37,7 @@ use tokio::sync::broadcast;
 use crate::clock::Clock;
 use crate::domain::conversation::{Authentication, Event, IdleAfter, InvalidTransition, Place, Start};
 use crate::domain::id::{ConversationId, TenantId, WidgetId};
+use crate::domain::queue::Queues;
 use crate::domain::time::UnixTime;
 use crate::domain::token::Revocations;
 use crate::journal::{Journal, Record};
@@ -46,6 +48,7 @@ use absence::Awaited;
 use in_force::InForce;
 use presence::LastSeen;
 use rates::Left;
+use routing::Routing;
 
 pub use absence::Absence;
 pub use expiry::Expiry;
@@ -118,6 +121,7 @@ struct Shared {
     lifecycle: Lifecycle,
     resume_tokens: ResumeTokens,
     in_force: InForce,
+    routing: Routing,
     idle_after: IdleAfter,
     last_seen: LastSeen,
     awaited: Awaited,
@@ -163,6 +167,7 @@ impl Conversations {
                 lifecycle,
                 resume_tokens,
                 in_force,
+                routing: Routing::default(),
                 idle_after,
                 last_seen,
                 awaited: Awaited::default(),
@@ -190,6 +195,14 @@ impl Conversations {
     /// authentications that stand are for the caller to look through.
     pub fn replace_revocations(&self, tenant: TenantId, revocations: Revocations) {
         self.shared.in_force.replace(tenant, revocations);
+    }
+
+    /// Puts a tenant's queues in the place of those before. What is decided from now on goes by their rules.
+    pub fn replace_queues(&self, tenant: TenantId, queues: Arc<Queues>) {
+        for queue in queues.listed().iter().filter(|queue| queue.when.is_some()) {
+            self.shared.metrics.announce_queue_rule(&tenant, &queue.name);
+        }
+        self.shared.routing.replace(tenant, queues);
     }
 
     /// A reader of what is never stored.

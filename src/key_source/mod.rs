@@ -16,7 +16,7 @@ mod source;
 pub mod store;
 mod tenant;
 mod throttle;
-mod transport;
+pub mod transport;
 mod verify;
 
 pub use operator::{NoEndpoint, NotRefreshed, Status};

@@ -11,6 +11,8 @@ mod bounds;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
+mod cloud_events;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod demo;
@@ -22,6 +24,10 @@ mod documents;
 mod downgrade;
 #[cfg(test)]
 mod drain;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
+mod examples;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
@@ -51,6 +57,8 @@ mod presence;
 #[cfg(test)]
 mod prometheus;
 #[cfg(test)]
+mod queues;
+#[cfg(test)]
 mod read;
 #[cfg(test)]
 mod refresh;
@@ -78,3 +86,5 @@ mod tidy;
 mod vectors;
 #[cfg(test)]
 mod verdict;
+#[cfg(test)]
+mod webhooks;

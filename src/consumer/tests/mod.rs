@@ -9,6 +9,7 @@ mod gestures;
 mod keys;
 mod oauth;
 mod rates;
+mod recent;
 mod revocations;
 mod tokens;
 
@@ -117,7 +118,7 @@ fn tenant(id: &str) -> Tenant {
         public_key_url: None,
         javascript_client_function: None,
         widgets: BTreeMap::new(),
-        queues: vec!["default".into()],
+        queues: Arc::default(),
     }
 }
 
@@ -240,6 +241,8 @@ impl Node {
             variables: Variables::from([("vip".to_owned(), variable)]),
             context: ContextReport::default(),
             queue: "default".into(),
+            rule: None,
+            priority: None,
             locale: None,
             origin: None,
         };
