@@ -49,8 +49,8 @@ impl Code {
     pub(super) const ALL: &[Self] = &every!(
         Code: InvalidRequest, BadPosition, Unauthorized, InsufficientScope, TenantForbidden, NotFound,
         UnknownConversation, UnknownRevocation, MethodNotAllowed, RequestTimeout, IdConflict, ConversationEnded,
-        TooManyRevocations, NoKeyEndpoint, KeyFetchFailed, PositionGone, BodyTooLarge, UnsupportedMediaType, RateLimited,
-        Internal, StorageUnavailable
+        TooManyRevocations, NoKeyEndpoint, KeyFetchFailed, PositionGone, BodyTooLarge, UnsupportedMediaType,
+        RateLimited, Internal, StorageUnavailable
     );
 
     /// The status and the `code` of each.

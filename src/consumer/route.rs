@@ -41,6 +41,8 @@ pub(super) struct About {
     pub(super) query: &'static [Member],
     pub(super) headers: &'static [Member],
     pub(super) body: Option<&'static [Member]>,
+    /// A body as it may be sent, in JSON.
+    pub(super) example: Option<&'static str>,
     /// What the form of a request or an answer is besides, laid over the operation as it is documented.
     pub(super) besides: Option<fn(&mut SchemaGenerator) -> Value>,
     refusals: &'static [Code],
@@ -56,7 +58,16 @@ pub(super) struct Success {
 
 impl About {
     pub(super) const fn new(title: &'static str, text: &'static str) -> Self {
-        Self { title, text, query: &[], headers: &[], body: None, besides: None, refusals: &[] }
+        Self {
+            title,
+            text,
+            query: &[],
+            headers: &[],
+            body: None,
+            example: None,
+            besides: None,
+            refusals: &[],
+        }
     }
 
     /// The parameters of the query.
@@ -72,6 +83,11 @@ impl About {
     /// The members of the JSON body.
     pub(super) const fn body(self, members: &'static [Member]) -> Self {
         Self { body: Some(members), ..self }
+    }
+
+    /// A body as it may be sent, in JSON.
+    pub(super) const fn example(self, example: &'static str) -> Self {
+        Self { example: Some(example), ..self }
     }
 
     /// What the document has besides.

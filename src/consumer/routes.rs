@@ -17,6 +17,7 @@ pub(super) fn routes() -> Vec<Route> {
     routes.push(oauth::route());
     routes.extend(of_events());
     routes.extend(of_conversations());
+    routes.extend(of_commands());
     routes.extend(of_revocations());
     routes.extend(of_keys());
     routes
@@ -82,28 +83,39 @@ fn of_conversations() -> Vec<Route> {
         "How a conversation stands now. A downgrade that is due is journaled before the answer.",
     )
     .refused(&[Code::InvalidRequest]);
+    vec![
+        Route::scoped(Method::GET, "/v1/conversations", READ, LIST, conversations::list),
+        Route::scoped(Method::GET, "/v1/conversations/{id}", READ, SUMMARY, conversations::summary),
+    ]
+}
+
+fn of_commands() -> Vec<Route> {
     const MESSAGE: About = About::new(
         "Say something",
         "Answered once the message is durable. Stored once for (conversation, client, id): the same again gives the \
          same answer, other content is id_conflict.",
     )
     .body(commands::MESSAGE)
+    .example(r#"{"text":"Your parcel left this morning.","id":"reply-1","name":"Ada","from":"agent"}"#)
     .refused(&[Code::ConversationEnded, Code::IdConflict]);
     const ASK: About = About::new(
         "Ask the customer to sign in",
         "Asks the widget for a token. Made once for (conversation, client, id), as a message is.",
     )
     .body(commands::AUTHENTICATION_REQUEST)
+    .example(r#"{"message":"To tell about your order, please sign in.","id":"ask-1"}"#)
     .refused(&[Code::ConversationEnded, Code::IdConflict]);
     const ASSIGN: About = About::new(
         "Put it somewhere",
         "Sets the queue, the agent, or both; from then on usher's own rules leave the queue alone.",
     )
     .body(commands::ASSIGNMENT)
+    .example(r#"{"queue":"parcels","agent":"ada"}"#)
     .besides(docs::at_least_one)
     .refused(&[Code::ConversationEnded]);
     const END: About = About::new("End it", "Ends the conversation and closes its sockets with 1000.")
         .body(commands::END)
+        .example(r#"{"reason":"solved"}"#)
         .refused(&[Code::ConversationEnded]);
     const TYPING: About =
         About::new("Show that the agent types", "Told to who is connected; nothing is stored.")
@@ -114,6 +126,7 @@ fn of_conversations() -> Vec<Route> {
         "Journaled where it moves forward, at most once a second: the newest wins.",
     )
     .body(gestures::READ)
+    .example(r#"{"up_to":2}"#)
     .refused(&[Code::ConversationEnded]);
     const RECONNECT: About = About::new(
         "Have the widgets connect anew",
@@ -123,8 +136,6 @@ fn of_conversations() -> Vec<Route> {
     .refused(&[Code::ConversationEnded]);
     let post = Method::POST;
     vec![
-        Route::scoped(Method::GET, "/v1/conversations", READ, LIST, conversations::list),
-        Route::scoped(Method::GET, "/v1/conversations/{id}", READ, SUMMARY, conversations::summary),
         Route::scoped(post.clone(), "/v1/conversations/{id}/messages", WRITE, MESSAGE, commands::message),
         Route::scoped(
             post.clone(),
@@ -149,6 +160,7 @@ fn of_revocations() -> Vec<Route> {
          else in the body. With an id, the same again gives the same answer.",
     )
     .body(revocation_body::MEMBERS)
+    .example(r#"{"tenant":"contoso","subject":"customer-1","issuer":"https://www.contoso.com","id":"stolen-1"}"#)
     .besides(docs::one_target)
     .refused(&[
         Code::TenantForbidden,

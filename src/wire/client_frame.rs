@@ -57,6 +57,7 @@ pub enum ClientFrame<'a> {
 
 /// `start`.
 #[derive(Debug, PartialEq, JsonSchema)]
+#[schemars(inline)]
 pub struct StartFrame<'a> {
     /// A customer's token.
     #[schemars(with = "String", extend("x-optional" = true))]
@@ -77,6 +78,7 @@ pub struct StartFrame<'a> {
 
 /// `resume`.
 #[derive(Debug, PartialEq, JsonSchema)]
+#[schemars(inline)]
 pub struct ResumeFrame<'a> {
     /// The conversation's id, as sent.
     pub conversation: Cow<'a, str>,

@@ -102,6 +102,7 @@ impl ErrorCode {
 
 /// The `error` frame's content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(inline)]
 pub struct ErrorFrame {
     /// The code.
     #[schemars(schema_with = "schema::error_code")]

@@ -46,7 +46,8 @@ impl Documents {
         // Nothing is loaded and nothing runs; the one style sheet is known by its hash.
         let style = STANDARD.encode(digest(&SHA256, page::STYLE.as_bytes()));
         let policy = format!(
-            "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'"
         );
         let policy = HeaderValue::from_str(&policy).expect("the policy is in ASCII");
         Self {

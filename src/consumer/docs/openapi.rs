@@ -106,6 +106,10 @@ fn operation(route: &Route, message_characters: usize, generator: &mut SchemaGen
             "content": { JSON: { "schema": object(members, message_characters) } },
         });
     }
+    if let Some(example) = route.about.example {
+        let example: Value = serde_json::from_str(example).expect("the table's examples are JSON");
+        operation["requestBody"]["content"][JSON]["example"] = example;
+    }
     operation["security"] = match route.scope {
         Some(scope) => json!([{ "apiKey": [scope.as_str()] }, { "oauth2": [scope.as_str()] }]),
         None => json!([]),
@@ -215,7 +219,8 @@ fn refusal(status: u16, codes: &[Code], generator: &mut SchemaGenerator) -> Valu
             json!({ "WWW-Authenticate": { "description": about, "required": required, "schema": schema } });
     } else if codes.iter().any(|code| code.is_temporary()) {
         let schema = json!({ "type": "integer", "minimum": 0 });
-        response["headers"] = json!({ "Retry-After": { "description": "Seconds to wait.", "required": true, "schema": schema } });
+        let wait = json!({ "description": "Seconds to wait.", "required": true, "schema": schema });
+        response["headers"] = json!({ "Retry-After": wait });
     }
     response
 }
@@ -242,7 +247,7 @@ const fn about_code(code: Code) -> &'static str {
         Code::BodyTooLarge => "body_too_large: over 65536 bytes.",
         Code::UnsupportedMediaType => "unsupported_media_type: Content-Type must be application/json.",
         Code::RateLimited => {
-            "rate_limited: the client, or wrong keys from its address, came too often; Retry-After says how long to wait."
+            "rate_limited: the client, or wrong keys from its address, came too often; wait for Retry-After."
         }
         Code::NoKeyEndpoint => "no_key_endpoint: the tenant has none configured.",
         Code::KeyFetchFailed => "key_fetch_failed: last_error says why; those held before stay.",
@@ -273,15 +278,47 @@ fn schemas(mut generator: SchemaGenerator) -> Value {
         json!({
             "description": "An event: CloudEvents 1.0 in the JSON format.",
             "oneOf": references,
+            "examples": [example_event()],
             "discriminator": { "propertyName": "type", "mapping": mapping },
         }),
     );
     if let Some(problem) = schemas.get_mut("Problem") {
         let codes: Vec<_> = Code::ALL.iter().map(|code| code.row().1).collect();
         problem["properties"]["code"]["enum"] = codes.into();
+        problem["examples"] = json!([{
+            "title": "Not Found",
+            "status": 404,
+            "detail": "There is no such conversation for this client: give an id from an event or a list, unchanged.",
+            "code": "unknown_conversation",
+            "temporary": false,
+            "correlation_id": "0f6c1d7e9a3b5c42",
+        }]);
         problem["properties"]["correlation_id"]["pattern"] = "^[0-9a-f]{16}$".into();
     }
     schemas.into()
+}
+
+fn example_event() -> Value {
+    json!({
+        "specversion": "1.0",
+        "id": "01990000-0000-7000-8000-000000000001/2",
+        "source": "/tenants/contoso/widgets/web",
+        "type": "usher.conversation.message",
+        "subject": "01990000-0000-7000-8000-000000000001",
+        "time": "2026-01-31T12:00:00.000Z",
+        "datacontenttype": "application/json",
+        "tenant": "contoso",
+        "sequence": "2",
+        "position": "AAAAAAAAAAI",
+        "data": {
+            "sequence": 2,
+            "authentication": { "status": "anonymous" },
+            "from": "customer",
+            "text": "Where is my parcel?",
+            "id": "m-1",
+            "authenticated": false,
+        },
+    })
 }
 
 /// `usher.conversation.authentication_requested` → `AuthenticationRequestedEvent`.

@@ -29,7 +29,10 @@ pub(super) fn render(openapi: &Value, asyncapi: &Value) -> String {
     }
     page.heading(2, "Schemas");
     page.schemas(&openapi["components"]["schemas"], "schema");
-    page.widgets(asyncapi);
+    let mut widgets = Page::default();
+    widgets.widgets(asyncapi);
+    // Its schemas stand apart from those of the API, whose names they may share.
+    page.html(widgets.0.replace("\"#schema-", "\"#widget-"));
     page.0.push_str("</main></body></html>\n");
     page.0
 }
@@ -139,6 +142,9 @@ impl Page {
         let bodies = operation.pointer("/requestBody/content").and_then(Value::as_object);
         for (media_type, body) in bodies.into_iter().flatten() {
             self.members(&format!("Body, {media_type}"), &body["schema"]);
+            if let Some(example) = body.get("example") {
+                self.html(format!("<p>Such as {}</p>", code(&example.to_string())));
+            }
         }
         let responses = operation["responses"].as_object().into_iter().flatten();
         let rows = responses.map(|(status, response)| {

@@ -11,8 +11,8 @@ use super::{Body, Granted, serve};
 
 const ABOUT: About = About::new(
     "Get an access token",
-    "The client credentials grant (RFC 6749 §4.4): the client's id and secret by Basic, each form-urlencoded first, or in \
-     the form, in one of the two. A token is opaque. It has the scopes that are asked for, or all of the client's, and \
+    "The client credentials grant (RFC 6749 §4.4): the client's id and secret by Basic, each form-urlencoded first, or \
+     in the form, in one of the two. A token is opaque. It has the scopes that are asked for, or all of the client's, and \
      never more than the client has when it is used. Errors have the form of RFC 6749 §5.2.",
 )
 .besides(besides);
@@ -34,12 +34,14 @@ const REFUSALS: [(u16, &str, &[&str]); 7] = [
 
 /// The route.
 pub(in crate::consumer) fn route() -> Route {
-    let success = Success { status: StatusCode::OK, about: "A token. No cache keeps it.", content: granted };
+    let success = Success {
+        status: StatusCode::OK,
+        about: "A token. No cache keeps it.",
+        content: |generator| {
+            Some(json!({ "application/json": { "schema": generator.subschema_for::<Granted<'_>>() } }))
+        },
+    };
     Route::open(Method::POST, "/oauth/token", ABOUT, success, serve())
-}
-
-fn granted(generator: &mut SchemaGenerator) -> Option<Value> {
-    Some(json!({ "application/json": { "schema": generator.subschema_for::<Granted<'_>>() } }))
 }
 
 fn besides(generator: &mut SchemaGenerator) -> Value {
@@ -74,7 +76,7 @@ fn refused(base: &Value, (status, about, errors): (u16, &str, &[&str])) -> Value
     let required = |about: &str, kind: &str| json!({ "description": about, "required": true, "schema": { "type": kind } });
     match status {
         401 => {
-            refused["headers"] = json!({ "WWW-Authenticate": required("Which scheme is taken.", "string") })
+            refused["headers"] = json!({ "WWW-Authenticate": required("Which scheme is taken.", "string") });
         }
         429 | 503 => refused["headers"] = json!({ "Retry-After": required("Seconds to wait.", "integer") }),
         _ => {}

@@ -12,7 +12,7 @@ use tower::ServiceExt as _;
 use crate::consumer::docs::Documents;
 use crate::consumer::problem::Code;
 use crate::consumer::routes::routes;
-use crate::wire::{EVENT_TYPES, TYPING_TYPE};
+use crate::wire::{ClientFrame, Close, EVENT_TYPES, TYPING_TYPE};
 
 use super::{ALPHA, Node};
 
@@ -118,6 +118,48 @@ fn every_type_of_event_has_a_schema() {
 }
 
 #[test]
+fn every_frame_and_every_close_code_is_documented() {
+    let document: Value = serde_json::from_slice(documents().asyncapi.bytes()).unwrap();
+    let messages = document["components"]["messages"].as_object().unwrap();
+    let sent = |side: &str| messages.keys().filter(|name| name.starts_with(side)).count();
+    assert_eq!((sent("Client"), sent("Server")), (10, 15), "as many as the protocol's tables have rows");
+    for (name, message) in messages {
+        assert_eq!(message["payload"]["properties"]["type"]["const"], message["name"], "{name}");
+    }
+    // What the document says is taken is taken: each frame of the widget's, with what it needs and no more.
+    for (name, message) in messages.iter().filter(|(name, _)| name.starts_with("Client")) {
+        let payload = &message["payload"];
+        let needed = payload["required"].as_array().unwrap().iter().map(|field| field.as_str().unwrap());
+        let fields = needed.map(|field| {
+            let value = match (field, payload["properties"][field]["type"].as_str().unwrap()) {
+                ("type", _) => message["name"].clone(),
+                (_, "string") => "x".into(),
+                (_, "integer") => 1.into(),
+                (_, "object") => Value::Object(serde_json::Map::new()),
+                other => panic!("{name}: {other:?}"),
+            };
+            (field.to_owned(), value)
+        });
+        let frame: serde_json::Map<_, _> = fields.collect();
+        for field in frame.keys() {
+            let mut without = frame.clone();
+            without.remove(field);
+            let without = Value::Object(without).to_string();
+            assert!(ClientFrame::parse(&without).is_err(), "{name} needs {field}");
+        }
+        let frame = Value::Object(frame).to_string();
+        assert_eq!(ClientFrame::parse(&frame).unwrap().kind(), message["name"], "{frame}");
+    }
+    assert!(!document.to_string().contains("x-optional"), "a mark that was meant for the making alone");
+    let closes = document["x-close-codes"].as_array().unwrap();
+    assert_eq!(closes.len(), Close::ALL.len());
+    for close in closes {
+        let code = close["code"].as_u64().unwrap();
+        assert_eq!(close["reconnect"] == true, matches!(code, 1011..=1013 | 4000..=4499), "{code}");
+    }
+}
+
+#[test]
 fn every_operation_says_who_may_call_and_is_told_apart() {
     let document = openapi();
     let operations = operations(&document);
@@ -181,6 +223,9 @@ async fn the_page_needs_no_script_and_nothing_from_elsewhere() {
     for (method, path, operation) in operations(&openapi()) {
         assert!(page.contains(&path) && page.contains(method.as_str()), "{method} {path}");
         assert!(page.contains(&format!("id=\"{}\"", operation["operationId"].as_str().unwrap())), "{path}");
+    }
+    for link in page.split("href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        assert!(page.contains(&format!("id=\"{link}\"")), "nothing is at #{link}");
     }
     for code in Code::ALL {
         assert!(page.contains(code.row().1), "{code:?}");
