@@ -79,7 +79,7 @@ bench: ## The time of a verification beside that of the bare signature
 	@$(CARGO) bench --locked
 
 # Each mode with a gateway and a journal of its own, on two cores where there are two. Small numbers, so that all of it
-# takes about two minutes: load-tests/README.md has the commands for real ones.
+# takes two to three minutes: load-tests/README.md has the commands for real ones.
 load: ## Load of every kind against the release build, in small; nothing acknowledged may be missing
 	@$(CARGO) build --quiet --release --locked
 	@$(CARGO) build --quiet --release --locked --package usher-load
@@ -91,7 +91,9 @@ load: ## Load of every kind against the release build, in small; nothing acknowl
 	load idle --count 2000; \
 	load storm --count 2000; \
 	load expiry --count 2000 --ahead 20; \
-	load neighbour --seconds 10
+	load neighbour --seconds 10; \
+	load readers --rate 1000 --seconds 3; \
+	load readers --saturate --readers 1,5 --seconds 3
 
 clean: ## Removes everything that was built, the tools included
 	@$(CARGO) clean

@@ -31,6 +31,9 @@ pub mod consumer;
 pub mod gateway;
 pub mod ops;
 
+// The fourth door: events that go out by themselves.
+pub mod webhooks;
+
 // How it is put together and started.
 pub mod app;
 pub mod cli;

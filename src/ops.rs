@@ -100,7 +100,10 @@ pub fn router(state: OpsState) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .fallback(async || {
-            (StatusCode::NOT_FOUND, "not found: this listener has /healthz, /readyz and /metrics\n")
+            (
+                StatusCode::NOT_FOUND,
+                "not found: this listener has /healthz, /readyz, /metrics and /webhooks\n",
+            )
         })
         .with_state(state)
 }

@@ -72,6 +72,8 @@ pub(crate) enum Mode {
     Expiry(Expiry),
     /// A flood at one tenant whose key endpoint hangs: what another tenant's customers notice
     Neighbour(Neighbour),
+    /// Readers of every event while widgets talk: how late events come, and what the talking costs more for it
+    Readers(Readers),
 }
 
 /// Of `connect`.
@@ -169,4 +171,26 @@ pub(crate) struct Neighbour {
     /// The most of them at one time; what would exceed it is left out, and counted
     #[arg(long, default_value_t = 8_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) in_flight: u32,
+}
+
+/// Of `readers`.
+#[derive(Debug, ClapArgs, Serialize)]
+pub(crate) struct Readers {
+    /// How many read, one measurement for each number, after one without any: `1,5,20`
+    #[arg(long = "readers", value_name = "READERS", value_delimiter = ',', default_value = "5")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[serde(rename = "readers")]
+    pub(crate) counts: Vec<u32>,
+    /// Widgets, each with a conversation
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=15_000))]
+    pub(crate) widgets: u32,
+    /// Messages a second of all widgets together, whatever became of those before
+    #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) rate: u32,
+    /// Instead of that each widget sends when its last one was accepted: what the gateway's core can take
+    #[arg(long, conflicts_with = "rate")]
+    pub(crate) saturate: bool,
+    /// For how many seconds each measurement lasts
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub(crate) seconds: u32,
 }

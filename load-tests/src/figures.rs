@@ -45,6 +45,12 @@ impl Figures {
         self.add(name, Unit::Count, float(value));
     }
 
+    /// Takes over these, with this before their names.
+    pub(crate) fn take(&mut self, before: &str, others: Self) {
+        self.0
+            .extend(others.0.into_iter().map(|(name, unit, value)| (format!("{before}{name}"), unit, value)));
+    }
+
     /// The memory of an empty gateway, and what it grew by for each of so many.
     pub(crate) fn memory(&mut self, before: Memory, after: Memory, count: u64, each: &str) {
         self.add("empty gateway Pss", Unit::Bytes, float(before.pss));

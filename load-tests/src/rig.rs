@@ -43,7 +43,7 @@ pub(crate) struct Rig {
     pub(crate) signer: Signer,
     pub(crate) ledger: Rc<RefCell<Ledger>>,
     pub(crate) gateway: Option<Gateway>,
-    consumer: Consumer,
+    pub(crate) consumer: Consumer,
     /// Where the events of this round begin; none is the journal's beginning.
     since: Option<String>,
     folder: PathBuf,

@@ -112,6 +112,22 @@ mod modes {
         assert!(outcomes.count() > 0, "{report:#}");
     }
 
+    #[test]
+    fn readers_read_all_that_is_said() {
+        let report = run("readers", "readers --readers 1,3 --widgets 8 --rate 100 --seconds 1");
+        // A start for each widget, and every message that was due, without readers, with one and with three.
+        assert_eq!(report["checked"], 308);
+        assert_has(&report, &["no readers: ack p99", "1 reader: event p99, worst reader"]);
+        assert_has(&report, &["3 readers: event p50, reader 3", "3 readers: ack p99 / without"]);
+    }
+
+    #[test]
+    fn readers_read_on_after_a_closed_loop() {
+        let report = run("saturated", "readers --saturate --readers 2 --widgets 8 --seconds 1");
+        assert_has(&report, &["no readers: messages accepted", "2 readers: messages accepted"]);
+        assert_has(&report, &["2 readers: read to the end after", "2 readers: gateway core busy"]);
+    }
+
     /// A gateway that somebody else has started.
     struct Running(Child);
 

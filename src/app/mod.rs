@@ -24,6 +24,7 @@ use crate::listener;
 use crate::metrics::Metrics;
 use crate::ops;
 use crate::revocations::LoadError;
+use crate::webhooks;
 
 use parts::Parts;
 pub use parts::fetch_settings;
@@ -49,7 +50,7 @@ pub enum StartError {
     /// The journal can't be opened.
     #[error(transparent)]
     Journal(#[from] OpenError),
-    /// The client for key endpoints can't be made.
+    /// The client for endpoints can't be made.
     #[error(transparent)]
     Fetcher(#[from] FetcherError),
     /// Not all that was revoked is known.
@@ -103,11 +104,14 @@ impl App {
         revocations.load().await?;
         let keys = parts.key_source(&config)?;
         let gateway = parts.gateway(&config, keys);
+        let webhooks = parts.webhooks(&config)?;
+        webhooks.begin().await;
         let access_tokens = parts.access_tokens();
         let consumer = consumer::router(parts.consumers(config, &revocations, &access_tokens));
         let consumer = move |peer| TowerToHyperService::new(consumer::called_from(consumer.clone(), peer));
         let (started, started_seen) = watch::channel(false);
-        let ops = TowerToHyperService::new(ops::router(parts.operations(started_seen)));
+        let ops = ops::router(parts.operations(started_seen)).merge(webhooks::routes(webhooks.clone()));
+        let ops = TowerToHyperService::new(ops);
         let Parts { journal, projection, conversations, metrics, lifecycle, .. } = parts;
         lifecycle.spawn(listener::serve(listeners.ops, lifecycle.clone(), move |_| ops.clone()));
         // What ran out while no process was up, or was revoked and not seen to, ends before anybody is let in.
@@ -119,6 +123,7 @@ impl App {
         lifecycle.spawn(expiry.run());
         lifecycle.spawn(idle.run());
         lifecycle.spawn(revocations.run());
+        webhooks.start();
         lifecycle.spawn(conversations.reap_idempotency_keys());
         lifecycle.spawn(access_tokens.run());
         lifecycle.spawn(listener::serve(listeners.consumer, lifecycle.clone(), consumer));

@@ -26,6 +26,7 @@ use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::ops::{OpsState, Readiness};
 use crate::revocations::{self, Revocations};
+use crate::webhooks::{self, Webhooks};
 
 use super::StartError;
 use super::documents::JournalDocuments;
@@ -49,6 +50,9 @@ impl Parts {
         let idle_after = idle_after(&config.conversations);
         let conversations =
             Conversations::idling(journal.clone(), clock, metrics.clone(), lifecycle.clone(), idle_after);
+        for tenant in config.tenants.values() {
+            conversations.replace_queues(tenant.id.clone(), tenant.queues.clone());
+        }
         Ok(Self { journal, projection, conversations, clock, metrics, lifecycle })
     }
 
@@ -155,6 +159,19 @@ impl Parts {
     pub(super) fn access_tokens(&self) -> AccessTokens {
         let (journal, lifecycle) = (self.journal.clone(), self.lifecycle.clone());
         AccessTokens::new(journal, self.clock, self.metrics.clone(), lifecycle)
+    }
+
+    /// The endpoints to which events are posted.
+    pub(super) fn webhooks(&self, config: &Config) -> Result<Webhooks, StartError> {
+        Ok(Webhooks::new(webhooks::Setup {
+            webhooks: config.webhooks.clone(),
+            journal: self.journal.clone(),
+            alone: self.journal.is_exclusive(),
+            clock: self.clock,
+            jitter: Jitter::random(),
+            metrics: self.metrics.clone(),
+            lifecycle: self.lifecycle.clone(),
+        })?)
     }
 
     /// The operators' side; `started` turns true when everybody may come.

@@ -7,10 +7,12 @@ pub mod demo;
 mod echo;
 pub mod keys;
 mod online;
+pub mod queue;
 pub mod schema;
 pub mod serve;
 mod source;
 pub mod token;
+pub mod webhook;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -85,6 +87,12 @@ enum Command {
     /// About the programs that may call the consumer API: add one, replace its secret, list them.
     #[command(subcommand)]
     Client(client::ClientCommand),
+    /// About queues and their rules.
+    #[command(subcommand)]
+    Queue(QueueCommand),
+    /// About the endpoints to which the running gateway posts events.
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// About the configuration's form.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -110,6 +118,27 @@ enum KeysCommand {
     ///
     /// Exit code 0 where the gateway would take the document, 1 where it would not.
     Inspect(keys::InspectArgs),
+}
+
+#[derive(Debug, Subcommand)]
+enum QueueCommand {
+    /// Which queue takes a conversation that is begun with this token and these variables, and why not the others.
+    ///
+    /// The token is judged as the gateway would. Exit code 0 where a queue could be told, 1 where the token is refused,
+    /// 64 where the configuration can't be used.
+    Explain(queue::ExplainArgs),
+}
+
+#[derive(Debug, Subcommand)]
+enum WebhookCommand {
+    /// The endpoints, how far behind each is, and the conversations that are parked.
+    ///
+    /// Exit code 1 where no gateway answers.
+    List(webhook::ListArgs),
+    /// Deliver again what is parked: one conversation, or all of an endpoint.
+    ///
+    /// Exit code 1 where no gateway answers, or nothing of that name is parked.
+    Replay(webhook::ReplayArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -142,6 +171,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Token(TokenCommand::Mint(args)) => token::mint(args, &mut out, &mut io::stderr()),
         Command::Keys(KeysCommand::Inspect(args)) => keys::inspect(args, &mut out, &mut io::stderr()),
         Command::Client(command) => client::run(command, &vars, &mut out, &mut io::stderr()),
+        Command::Queue(QueueCommand::Explain(args)) => {
+            queue::explain(args, &vars, io::stdin(), &mut out, &mut io::stderr())
+        }
+        Command::Webhook(WebhookCommand::List(args)) => webhook::list(args, &vars, &mut out),
+        Command::Webhook(WebhookCommand::Replay(args)) => webhook::replay(args, &vars, &mut out),
         Command::Config(ConfigCommand::Schema(args)) => schema::run(args, &mut out),
         #[cfg(debug_assertions)]
         Command::WebsocketEcho(args) => echo::run(args, &mut out),

@@ -33,7 +33,9 @@ pub(super) enum NoDocument {
 /// Reads `source`, at most as many bytes as the gateway would.
 pub(super) fn read(source: &str, network: &NetworkArgs) -> Result<Vec<u8>, NoDocument> {
     if source.starts_with("https://") || source.starts_with("http://") {
-        return fetch(source, network);
+        let url = Url::parse(source);
+        let url = url.map_err(|error| NoDocument::Unreadable(format!("{source} is no URL: {error}")))?;
+        return fetch(&url, &settings(network));
     }
     let most = FetchSettings::default().max_document_bytes;
     let read = || -> io::Result<Vec<u8>> {
@@ -51,23 +53,25 @@ pub(super) fn read(source: &str, network: &NetworkArgs) -> Result<Vec<u8>, NoDoc
     }
 }
 
-fn fetch(source: &str, network: &NetworkArgs) -> Result<Vec<u8>, NoDocument> {
-    let url =
-        Url::parse(source).map_err(|error| NoDocument::Unreadable(format!("{source} is no URL: {error}")))?;
-    let internal = |error: &dyn std::fmt::Display| NoDocument::Unreadable(error.to_string());
-    let settings = FetchSettings {
+fn settings(network: &NetworkArgs) -> FetchSettings {
+    FetchSettings {
         guard: GuardSettings {
             allow_networks: network.allow_network.clone(),
             plain_http: if network.allow_http { PlainHttp::Anywhere } else { PlainHttp::Refused },
             names: SettingNames::OPTIONS,
         },
         ..FetchSettings::default()
-    };
+    }
+}
+
+/// Fetches a document by these settings.
+pub(super) fn fetch(url: &Url, settings: &FetchSettings) -> Result<Vec<u8>, NoDocument> {
+    let internal = |error: &dyn std::fmt::Display| NoDocument::Unreadable(error.to_string());
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| internal(&e))?;
     let fetched = runtime.block_on(async {
-        let fetcher = HttpFetcher::new(&settings).map_err(|error| internal(&error))?;
-        let answer = fetcher.fetch(&url, None).await;
+        let fetcher = HttpFetcher::new(settings).map_err(|error| internal(&error))?;
+        let answer = fetcher.fetch(url, None).await;
         answer.map_err(|error| NoDocument::NotFetched(error.message, error.remedy.into_owned()))
     })?;
     match fetched.content {

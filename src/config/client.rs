@@ -274,9 +274,9 @@ fn scopes(raw: &[String], at: &At, reader: &mut Reader<'_, '_>) -> Scopes {
     reader.each(at, raw, parse).into_iter().flatten().collect()
 }
 
-fn tenants(raw: &[String], at: &At, reader: &mut Reader<'_, '_>) -> AllowedTenants {
+pub(super) fn tenants(raw: &[String], at: &At, reader: &mut Reader<'_, '_>) -> AllowedTenants {
     if raw.is_empty() {
-        reader.fault(at, "is empty, so the client may see nothing", "List tenants' ids, or [\"*\"] for all");
+        reader.fault(at, "is empty, so nothing may be seen", "List tenants' ids, or [\"*\"] for all");
     }
     if raw.iter().any(|name| name == "*") {
         return AllowedTenants::Any;

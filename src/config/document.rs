@@ -56,6 +56,29 @@ impl<'t> Document<'t> {
         self.at_span(self.span(at))
     }
 
+    /// Where in the text of the setting `at` its byte `offset` was written; where the setting itself was, if the file
+    /// doesn't hold that text as it is.
+    pub(super) fn place_within(&self, at: &At, text: &str, offset: usize) -> Place {
+        let written = self.value_span(at).and_then(|span| {
+            let start = self.text.get(span.clone())?.find(text)?;
+            Some(span.start + start + offset)
+        });
+        written.map_or_else(|| self.place(at), |start| self.at_span(Some(start..start)))
+    }
+
+    fn value_span(&self, at: &At) -> Option<Range<usize>> {
+        let (Step::Key(first), rest) = at.0.split_first()? else { return None };
+        let mut value = self.root.get(first.as_str())?;
+        for step in rest {
+            value = match (step, value.get_ref()) {
+                (Step::Key(key), DeValue::Table(table)) => table.get(key.as_str())?,
+                (Step::Index(index), DeValue::Array(items)) => items.get(*index)?,
+                _ => return None,
+            };
+        }
+        Some(value.span())
+    }
+
     fn span(&self, at: &At) -> Option<Range<usize>> {
         let (first, rest) = at.0.split_first()?;
         let Step::Key(key) = first else { return None };

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -12,6 +13,7 @@ use super::fault::{At, Place, shown};
 use super::raw::{RawConversations, RawEngine, RawJournal, RawKeys, RawLimits, RawListen, RawUsher, Span};
 use super::reader::Reader;
 use super::vars::Vars;
+use super::webhook::{self, Webhook};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -32,6 +34,9 @@ pub(super) struct Gateway {
     pub(super) clients: Vec<Client>,
     /// Where each client's tenants are listed.
     pub(super) client_places: Vec<Place>,
+    pub(super) webhooks: Vec<Arc<Webhook>>,
+    /// Where each webhook's tenants are listed.
+    pub(super) webhook_places: Vec<Place>,
 }
 
 /// Where usher listens.
@@ -117,18 +122,13 @@ pub struct ConversationsConfig {
 
 /// Types `usher.toml`. Relative paths are taken from `folder`.
 pub(super) fn build(raw: RawUsher, folder: &Path, vars: &dyn Vars, reader: &mut Reader<'_, '_>) -> Gateway {
-    if !raw.webhook.is_empty() {
-        let message = "webhooks come with a later version of usher";
-        reader.fault(
-            &At::path("webhook"),
-            message,
-            "Remove [[webhook]]; programs read GET /v1/events meanwhile",
-        );
-    }
+    let webhook_tenants = |index| reader.place(&At::path("webhook").index(index).key("tenants"));
+    let webhook_places = (0..raw.webhook.len()).map(webhook_tenants).collect();
     let client_tenants = |index| reader.place(&At::path("client").index(index).key("tenants"));
     let client_places = (0..raw.client.len()).map(client_tenants).collect();
     Gateway {
         client_places,
+        webhook_places,
         tenants: folder.join(raw.tenants),
         listen: listen(&raw.listen, reader),
         journal: journal(&raw.journal, folder, reader),
@@ -136,6 +136,7 @@ pub(super) fn build(raw: RawUsher, folder: &Path, vars: &dyn Vars, reader: &mut 
         limits: limits(&raw.limits, reader),
         conversations: conversations(&raw.conversations, reader),
         clients: client::build(raw.client, folder, vars, reader),
+        webhooks: webhook::build(raw.webhook, folder, vars, reader),
     }
 }
 
@@ -196,13 +197,6 @@ fn journal(raw: &RawJournal, folder: &Path, reader: &mut Reader<'_, '_>) -> Jour
 }
 
 fn keys(raw: &RawKeys, reader: &mut Reader<'_, '_>) -> KeysConfig {
-    let http_host = |text: &str| {
-        let bare = text.parse().map(Host::<String>::Ipv6).ok();
-        bare.or_else(|| Host::parse(text).ok()).map(|host| host.to_string()).ok_or_else(|| {
-            let message = format!("`{}` is no host", shown(text));
-            (message, "Write a host's name or address alone, without scheme, port or path".to_owned())
-        })
-    };
     KeysConfig {
         fresh_for: reader.span(&At::path("keys.fresh_for"), &raw.fresh_for, SECOND..=DAY),
         stale_for: reader.span(&At::path("keys.stale_for"), &raw.stale_for, Duration::ZERO..=30 * DAY),
@@ -210,6 +204,15 @@ fn keys(raw: &RawKeys, reader: &mut Reader<'_, '_>) -> KeysConfig {
         allow_networks: reader.networks(&At::path("keys.allow_networks"), &raw.allow_networks),
         redirects: raw.redirects,
     }
+}
+
+/// A host as a URL holds it, from its name or address alone.
+pub(super) fn http_host(text: &str) -> Result<String, (String, String)> {
+    let bare = text.parse().map(Host::<String>::Ipv6).ok();
+    bare.or_else(|| Host::parse(text).ok()).map(|host| host.to_string()).ok_or_else(|| {
+        let message = format!("`{}` is no host", shown(text));
+        (message, "Write a host's name or address alone, without scheme, port or path".to_owned())
+    })
 }
 
 fn limits(raw: &RawLimits, reader: &mut Reader<'_, '_>) -> Limits {

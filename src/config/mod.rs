@@ -19,6 +19,7 @@ mod gateway;
 mod key_url;
 mod origin;
 mod overrides;
+mod queue;
 mod raw;
 mod raw_tenant;
 mod reader;
@@ -27,6 +28,7 @@ mod secret;
 mod tenant;
 mod vars;
 mod walk;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -46,6 +48,7 @@ pub use schema::{schema, tenant_schema};
 pub use secret::{Elsewhere, Secret};
 pub use tenant::{AuthenticationMode, InvalidToken, Tenant, Widget};
 pub use vars::{ProcessVars, Vars};
+pub use webhook::{Webhook, WebhookSecret};
 
 use gateway::Gateway;
 use overrides::Taken;
@@ -73,6 +76,8 @@ pub struct Config {
     pub conversations: ConversationsConfig,
     /// The programs that may call the consumer API.
     pub clients: Vec<Client>,
+    /// The endpoints to which events are posted, each with an id of its own.
+    pub webhooks: Vec<Arc<Webhook>>,
     /// The tenants by their ids.
     pub tenants: BTreeMap<TenantId, Arc<Tenant>>,
     /// What serves, but perhaps not as meant. Each has [`Severity::Warning`].
@@ -121,6 +126,7 @@ pub fn load(path: &Path, vars: &dyn Vars) -> Result<Config, Vec<Fault>> {
             limits: gateway.limits,
             conversations: gateway.conversations,
             clients: gateway.clients,
+            webhooks: gateway.webhooks,
             tenants,
             warnings: faults,
         }),
@@ -256,15 +262,19 @@ fn shared_url(place: Place, tenant: &Tenant, others: &BTreeMap<TenantId, Arc<Ten
     })
 }
 
-/// Clients that name tenants which aren't: perhaps to come, perhaps mistyped.
+/// Clients and webhooks that name tenants which aren't: perhaps to come, perhaps mistyped.
 fn unknown_tenants(gateway: &Gateway, tenants: &BTreeMap<TenantId, Arc<Tenant>>) -> Vec<Fault> {
+    let of_clients = gateway.clients.iter().map(|client| &client.tenants).zip(&gateway.client_places);
+    let of_webhooks = gateway.webhooks.iter().map(|webhook| &webhook.tenants).zip(&gateway.webhook_places);
+    let clients = of_clients.enumerate().map(|(index, named)| (format!("client[{index}].tenants"), named));
+    let webhooks = of_webhooks.enumerate().map(|(index, named)| (format!("webhook[{index}].tenants"), named));
     let mut warnings = Vec::new();
-    for ((index, client), place) in gateway.clients.iter().enumerate().zip(&gateway.client_places) {
-        let AllowedTenants::Listed(listed) = &client.tenants else { continue };
+    for (setting, (named, place)) in clients.chain(webhooks) {
+        let AllowedTenants::Listed(listed) = named else { continue };
         let missing = listed.iter().filter(|id| !tenants.contains_key(*id));
         warnings.extend(missing.map(|tenant| Fault {
             place: place.clone(),
-            setting: format!("client[{index}].tenants"),
+            setting: setting.clone(),
             message: format!("the tenant {tenant} has no file"),
             remedy: "Correct the id, or add the tenant's file".to_owned(),
             severity: Severity::Warning,

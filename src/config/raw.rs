@@ -18,7 +18,7 @@ pub(super) struct RawUsher {
     pub(super) conversations: RawConversations,
     /// The programs that may call the consumer API.
     pub(super) client: Vec<RawClient>,
-    /// Endpoints to which events are posted. Not available in this version.
+    /// Endpoints to which events are posted.
     pub(super) webhook: Vec<RawWebhook>,
 }
 
@@ -274,13 +274,63 @@ fn one_hour() -> Span {
 /// An endpoint to which events are posted.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "read so that its form is checked; webhooks come with a later version")]
 pub(super) struct RawWebhook {
+    /// Its name, under which its place is kept; left out: one made from the URL.
+    pub(super) id: Option<String>,
+    /// Where events are posted.
+    #[schemars(required)]
     pub(super) url: Option<String>,
-    /// Types of events; left out: all.
+    /// Full names of types of events; left out: all that are stored.
     pub(super) types: Option<Vec<String>>,
+    /// Whose events; `*`, or left out: every tenant's.
     pub(super) tenants: Option<Vec<String>>,
-    pub(super) secret: Option<Secret>,
-    /// How long a delivery is tried again.
-    pub(super) retry_for: Option<Span>,
+    /// What deliveries are signed with: `whsec_` and base64; two while it is replaced.
+    #[schemars(required)]
+    pub(super) secret: Option<RawSecrets>,
+    /// How long a delivery is tried again, 1s to 7d.
+    #[serde(default = "one_day")]
+    pub(super) retry_for: Span,
+    /// How long the endpoint may take to answer, 100ms to 60s.
+    #[serde(default = "ten_seconds")]
+    pub(super) timeout: Span,
+    /// Hosts that may be posted to by plain `http`.
+    #[serde(default)]
+    pub(super) allow_http_hosts: Vec<String>,
+    /// Networks that may be reached though their addresses are not global.
+    #[serde(default)]
+    pub(super) allow_networks: Vec<String>,
+}
+
+fn one_day() -> Span {
+    "24h".into()
+}
+
+fn ten_seconds() -> Span {
+    "10s".into()
+}
+
+/// One secret, or a list of them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(super) enum RawSecrets {
+    Several(Vec<Secret>),
+    One(Secret),
+}
+
+impl JsonSchema for RawSecrets {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Secrets".into()
+    }
+
+    /// The forms of one secret, and a list of them, side by side: whoever follows a schema looks one step deep.
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = Secret::json_schema(generator).to_value();
+        let mut forms = one["anyOf"].as_array().cloned().unwrap_or_default();
+        forms.push(serde_json::json!({ "type": "array", "items": one }));
+        json_schema!({ "anyOf": forms })
+    }
 }

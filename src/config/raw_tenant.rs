@@ -17,7 +17,7 @@ pub(super) struct RawTenant {
     pub(super) context: RawContext,
     /// The chat panels by their ids.
     pub(super) widgets: BTreeMap<String, RawWidget>,
-    /// The queues; a new conversation goes to the first. Left out: `default`.
+    /// The queues: the first whose rule is true takes the conversation. Left out: `default`.
     pub(super) queue: Vec<RawQueue>,
 }
 
@@ -190,8 +190,10 @@ pub(super) enum RawInvalidToken {
 pub(super) struct RawQueue {
     #[schemars(required)]
     pub(super) name: Option<String>,
-    /// The rule that puts a conversation here. Not available in this version.
+    /// The rule in CEL that puts a conversation here; without one, the queue takes every conversation.
+    #[schemars(example = "authenticated && vars.msdyn_isvip")]
     pub(super) when: Option<String>,
-    /// Handed on with the assignment. Not available in this version.
+    /// Handed on with the conversations that its rule puts here; it means nothing to usher.
+    #[schemars(range(min = -1_000_000, max = 1_000_000))]
     pub(super) priority: Option<i64>,
 }

@@ -78,6 +78,23 @@ impl Reader<'_, '_> {
         self.note(at, message.into(), remedy.into(), Severity::Fault);
     }
 
+    /// Notes a fault at a byte within the text of a setting.
+    pub(super) fn fault_within(
+        &mut self,
+        at: &At,
+        (text, offset): (&str, usize),
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        let place = self.document.place_within(at, text, offset);
+        self.put(at, place, (message.into(), remedy.into()), Severity::Fault);
+    }
+
+    /// Notes what serves, but perhaps not as meant.
+    pub(super) fn warn(&mut self, at: &At, message: impl Into<String>, remedy: impl Into<String>) {
+        self.note(at, message.into(), remedy.into(), Severity::Warning);
+    }
+
     /// Notes that this build has no such part.
     pub(super) fn unavailable(&mut self, at: &At, message: impl Into<String>, remedy: impl Into<String>) {
         self.note(at, message.into(), remedy.into(), Severity::Unavailable);
@@ -95,9 +112,12 @@ impl Reader<'_, '_> {
     }
 
     fn note(&mut self, at: &At, message: String, remedy: String, severity: Severity) {
+        self.put(at, self.document.place(at), (message, remedy), severity);
+    }
+
+    fn put(&mut self, at: &At, place: Place, (message, remedy): (String, String), severity: Severity) {
         let setting = at.to_string();
         if self.faults.iter().all(|fault| fault.setting != setting) {
-            let place = self.document.place(at);
             self.faults.push(Fault { place, setting, message, remedy, severity });
         }
     }

@@ -9,15 +9,17 @@ use url::Url;
 
 use crate::domain::context::{ContextPolicy, Declared, Undeclared, VariableType};
 use crate::domain::id::{TenantId, WidgetId};
+use crate::domain::queue::Queues;
 use crate::domain::token::{KeyExpiry, TokenPolicy};
 
-use super::fault::{At, shown};
+use super::fault::At;
 use super::gateway::KeysConfig;
 use super::key_url;
 use super::origin::{self, AllowedOrigins};
+use super::queue;
 use super::raw::Span;
 use super::raw_tenant::{
-    RawAuthentication, RawContext, RawDeclared, RawInvalidToken, RawKeyExpiry, RawMode, RawQueue, RawTenant,
+    RawAuthentication, RawContext, RawDeclared, RawInvalidToken, RawKeyExpiry, RawMode, RawTenant,
     RawUndeclared, RawVariable, RawVariableType, RawWidget,
 };
 use super::reader::Reader;
@@ -25,9 +27,6 @@ use super::reader::Reader;
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
-
-/// The queue of a tenant that names none.
-const DEFAULT_QUEUE: &str = "default";
 
 /// Declared variables of a tenant; a conversation holds at most 200.
 const MAX_VARIABLES: usize = 500;
@@ -47,8 +46,8 @@ pub struct Tenant {
     pub javascript_client_function: Option<String>,
     /// Its chat panels.
     pub widgets: BTreeMap<WidgetId, Widget>,
-    /// Its queues, at least one; a new conversation goes to the first.
-    pub queues: Vec<Arc<str>>,
+    /// Its queues and their rules, at least one queue.
+    pub queues: Arc<Queues>,
 }
 
 /// A chat panel's settings.
@@ -117,6 +116,7 @@ pub(super) fn build(
             "Write the function's name alone, such as \"auth.getAuthenticationToken\", without parentheses",
         );
     }
+    let queues = queue::build(&raw.queue, &policy.context, reader);
     Tenant {
         name: raw.name.unwrap_or_else(|| id.to_string()),
         id,
@@ -124,7 +124,7 @@ pub(super) fn build(
         public_key_url,
         javascript_client_function: function,
         widgets,
-        queues: queues(&raw.queue, reader),
+        queues: Arc::new(queues),
     }
 }
 
@@ -233,37 +233,6 @@ fn widgets(raw: &BTreeMap<String, RawWidget>, reader: &mut Reader<'_, '_>) -> BT
         }
     }
     widgets
-}
-
-fn queues(raw: &[RawQueue], reader: &mut Reader<'_, '_>) -> Vec<Arc<str>> {
-    let mut queues: Vec<Arc<str>> = Vec::new();
-    for (index, queue) in raw.iter().enumerate() {
-        let at = At::path("queue").index(index);
-        for (setting, present) in [("when", queue.when.is_some()), ("priority", queue.priority.is_some())] {
-            if present {
-                let message =
-                    "rules for queues come with a later version of usher; this one takes the names alone";
-                let remedy = format!(
-                    "Remove `{setting}`: a new conversation goes to the first queue, and a consumer may assign another"
-                );
-                reader.fault(&at.key(setting), message, remedy);
-            }
-        }
-        let Some(name) = &queue.name else { continue };
-        let sound = !name.trim().is_empty() && name.chars().count() <= 64 && !name.contains(char::is_control);
-        if !sound {
-            let remedy = "Write 1 to 64 characters, none a control character";
-            reader.fault(&at.key("name"), "is no name for a queue", remedy);
-        } else if queues.iter().any(|other| **other == **name) {
-            let message = format!("`{}` is the name of an earlier queue too", shown(name));
-            reader.fault(&at.key("name"), message, "Name each queue once");
-        }
-        queues.push(name.as_str().into());
-    }
-    if queues.is_empty() {
-        queues.push(DEFAULT_QUEUE.into());
-    }
-    queues
 }
 
 fn is_function_path(text: &str) -> bool {

@@ -142,6 +142,7 @@ fn form_of<'s>(schema: &'s Value, value: &DeValue<'_>) -> &'s Value {
     let wanted = match value {
         DeValue::Table(_) => "object",
         DeValue::String(_) => "string",
+        DeValue::Array(_) => "array",
         _ => return schema,
     };
     forms.iter().find(|form| form["type"] == wanted).unwrap_or(schema)

@@ -19,6 +19,7 @@ mod problem;
 mod query;
 mod rates;
 mod reader;
+mod recent;
 mod revocation_body;
 mod revocations;
 mod route;
@@ -55,6 +56,7 @@ pub use access_token::{AccessTokens, TOKENS_PER_CLIENT_MAX};
 use auth::Clients;
 use docs::Documents;
 use problem::{Code, Problem};
+use recent::Recent;
 
 /// What the consumer listener works with.
 #[derive(Debug)]
@@ -106,6 +108,7 @@ struct Shared {
     tenants: BTreeMap<TenantId, Arc<Tenant>>,
     conversations: Conversations,
     journal: Journal,
+    recent: Recent,
     projection: Projection,
     revocations: Revocations,
     clock: Clock,
@@ -128,6 +131,7 @@ pub fn router(state: ConsumerState) -> Router {
         clients,
         tenants: state.tenants,
         conversations: state.conversations,
+        recent: Recent::start(&state.journal, &state.lifecycle),
         journal: state.journal,
         projection: state.projection,
         revocations: state.revocations,

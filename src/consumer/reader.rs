@@ -1,8 +1,10 @@
 //! One reader of the event stream. It is asked for the next piece when its connection has room, and holds one batch
-//! of the journal besides its place: a reader too slow reads on from the journal, and costs nothing meanwhile.
+//! besides its place: of the newest events, which all readers share, or of the journal. A reader too slow reads on from
+//! the journal, and costs nothing meanwhile.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 use std::vec;
 
@@ -16,12 +18,13 @@ use crate::config::AllowedTenants;
 use crate::conversations::{Conversations, Signal, random};
 use crate::domain::conversation::{Authentication, Place};
 use crate::domain::id::TenantId;
-use crate::journal::{Follow, Followed, Journal, JournalError, Position};
+use crate::journal::{Followed, Journal, JournalError, Position};
 use crate::lifecycle::Lifecycle;
-use crate::wire::{TYPING_TYPE, event_type, write_event, write_typing};
+use crate::wire::{TYPING_TYPE, event_type, write_typing};
 
 use super::Shared;
 use super::access_token::Lease;
+use super::recent::{Next, Reading, Written};
 
 /// How long a stream is silent at most.
 const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(15);
@@ -107,12 +110,19 @@ impl Drop for Counted {
     }
 }
 
+/// Events one after the other.
+#[derive(Debug)]
+enum Batch {
+    Recent(vec::IntoIter<Arc<Written>>),
+    Stored(vec::IntoIter<Followed>),
+}
+
 /// A reader with its place.
 #[derive(Debug)]
 pub(super) struct Reader {
-    follow: Follow,
-    /// What was read and not written yet.
-    batch: vec::IntoIter<Followed>,
+    reading: Reading,
+    /// What was read and not sent yet.
+    batch: Batch,
     /// Everything up to here was written, or is not for this reader.
     place: Position,
     filter: Filter,
@@ -138,8 +148,8 @@ impl Reader {
     ) -> Self {
         let silent_for = if announced { Duration::ZERO } else { SIGN_OF_LIFE_EVERY };
         Self {
-            follow: shared.journal.follow(position),
-            batch: Vec::new().into_iter(),
+            reading: shared.recent.reading(),
+            batch: Batch::Stored(Vec::new().into_iter()),
             place: position,
             filter,
             format,
@@ -173,8 +183,9 @@ impl Reader {
                 () = sleep_until(self.sign_of_life_at) => {
                     return Some(Ok(self.spoken(self.format.sign_of_life(self.place))));
                 }
-                batch = self.follow.next() => match batch {
-                    Ok(batch) => self.batch = batch.into_iter(),
+                next = self.reading.after(self.place) => match next {
+                    Ok(Next::Recent(events)) => self.batch = Batch::Recent(events.into_iter()),
+                    Ok(Next::Stored(events)) => self.batch = Batch::Stored(events.into_iter()),
                     Err(JournalError::Closed) => return None,
                     Err(error) => {
                         tracing::warn!(%error, "an event stream breaks off: the journal can't be read");
@@ -193,13 +204,23 @@ impl Reader {
     /// Writes what there is of the batch, up to a piece's size.
     fn write_batch(&mut self) -> String {
         let mut piece = String::new();
-        while piece.len() < PIECE_BYTES
-            && let Some(Followed { position, place, entry, .. }) = self.batch.next()
-        {
-            self.place = position;
-            if self.filter.admits(&place, event_type(&entry.fact)) {
-                let position = position.to_string();
-                self.format.write(&mut piece, Some(&position), &write_event(&place, &position, &entry));
+        while piece.len() < PIECE_BYTES {
+            match &mut self.batch {
+                Batch::Recent(events) => {
+                    let Some(event) = events.next() else { break };
+                    self.place = event.position;
+                    if self.filter.admits(&event.place, event.kind) {
+                        self.format.write(&mut piece, Some(&event.id), &event.text);
+                    }
+                }
+                Batch::Stored(events) => {
+                    let Some(followed) = events.next() else { break };
+                    self.place = followed.position;
+                    if self.filter.admits(&followed.place, event_type(&followed.entry.fact)) {
+                        let event = Written::of(&followed);
+                        self.format.write(&mut piece, Some(&event.id), &event.text);
+                    }
+                }
             }
         }
         piece

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::conversation::{Conversation, Entry, Event, Fact, InvalidTransition};
+use crate::domain::conversation::{Conversation, Decision, Entry, Event, Fact, InvalidTransition, Settings};
 use crate::domain::id::{RecordId, Sequence};
 use crate::journal::{Appended, Head, Record};
 use crate::metrics::Metrics;
@@ -51,7 +51,7 @@ impl Locked<'_> {
                 return Ok(None);
             }
             let (decided, refused) = self.decide(event);
-            let stored = if decided.is_empty() {
+            let stored = if decided.entries.is_empty() {
                 None
             } else {
                 let Some(record) = self.store(decided, from).await? else { continue };
@@ -66,14 +66,16 @@ impl Locked<'_> {
     }
 
     /// What is to be stored, and the rules' refusal: then only what is due anyway.
-    fn decide(&self, event: &Event) -> (Vec<Entry>, Option<InvalidTransition>) {
+    fn decide(&self, event: &Event) -> (Decision, Option<InvalidTransition>) {
         let shared = self.live.shared();
         let (now, conversation) = (shared.clock.now(), self.conversation());
-        let revocations = shared.in_force.of(&conversation.place().tenant);
-        match conversation.decide(now, &revocations, event) {
-            Ok(entries) => (entries, None),
+        let tenant = &conversation.place().tenant;
+        let (revocations, queues) = (shared.in_force.of(tenant), shared.routing.of(tenant));
+        let settings = Settings { revocations: &revocations, queues: &queues };
+        match conversation.decide(now, settings, event) {
+            Ok(decided) => (decided, None),
             Err(refusal) => {
-                let due = conversation.decide(now, &revocations, &Event::Deadline);
+                let due = conversation.decide(now, settings, &Event::Deadline);
                 (due.unwrap_or_default(), Some(refusal))
             }
         }
@@ -83,15 +85,15 @@ impl Locked<'_> {
     /// is then that of the journal, and the event has to be decided anew.
     async fn store(
         &mut self,
-        entries: Vec<Entry>,
+        Decision { entries, failed }: Decision,
         from: Option<SocketId>,
     ) -> Result<Option<Arc<Record>>, CommandError> {
         let record =
-            Record::new(RecordId::new(random()), entries).expect("a decision is 1 or 2 entries in a row");
+            Record::new(RecordId::new(random()), entries).expect("a decision is 1 to 4 entries in a row");
         let record = Arc::new(record);
         let (place, head) = (self.conversation().place().clone(), self.state().head);
         let journal = self.live.shared().journal.clone();
-        match journal.append(&place, head, &record).await {
+        let stored = match journal.append(&place, head, &record).await {
             Appended::Stored(head) => {
                 self.take(record.entries(), head, from);
                 Ok(Some(record))
@@ -106,7 +108,13 @@ impl Locked<'_> {
                 let found = Box::pin(self.catch_up(Some(record.id()), from)).await?;
                 if found { Ok(Some(record)) } else { Err(CommandError::StorageUnavailable) }
             }
+        };
+        if let Ok(Some(_)) = stored {
+            for rule in &failed {
+                self.live.shared().metrics.queue_rule_failed(&place.tenant, rule);
+            }
         }
+        stored
     }
 
     /// Reads, applies and tells what other nodes have stored, where this state ends before `sequence`: nobody is shown
@@ -158,6 +166,9 @@ impl Locked<'_> {
         state.head = head;
         for entry in entries {
             let generation = state.conversation.generation();
+            if from.is_some() && matches!(entry.fact, Fact::Context(_)) {
+                state.answer_offer(Some(entry.sequence));
+            }
             state.conversation.apply(entry);
             count(&shared.metrics, entry);
             let fresh_token = (state.conversation.generation() != generation)

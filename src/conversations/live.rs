@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use tokio::sync::{Mutex, MutexGuard};
 
+use crate::domain::context::Offered;
 use crate::domain::conversation::{Author, Conversation, Place};
 use crate::domain::id::{ConversationId, Sequence};
 use crate::domain::time::UnixTime;
@@ -37,6 +38,8 @@ pub(super) struct State {
     pub(super) head: Head,
     pub(super) audience: Audience,
     pub(super) waiting: Waiting,
+    /// What a page offers at this moment, and the socket that is to be told what became of it.
+    pub(super) offering: Option<Box<(SocketId, Offered)>>,
 }
 
 /// The newest reading of each side that waits for its second.
@@ -45,7 +48,13 @@ pub(super) struct Waiting(pub(super) [Option<Sequence>; 2]);
 
 impl State {
     fn of(conversation: Conversation, head: Head) -> Self {
-        Self { conversation, head, audience: Audience::default(), waiting: Waiting::default() }
+        Self {
+            conversation,
+            head,
+            audience: Audience::default(),
+            waiting: Waiting::default(),
+            offering: None,
+        }
     }
 }
 

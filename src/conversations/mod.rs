@@ -16,6 +16,7 @@ mod presence;
 mod rates;
 mod reading;
 mod resume_token;
+mod routing;
 mod set_context;
 mod sign_in;
 mod sign_out;
@@ -34,6 +35,7 @@ use tokio::sync::broadcast;
 use crate::clock::Clock;
 use crate::domain::conversation::{Authentication, Event, IdleAfter, InvalidTransition, Place, Start};
 use crate::domain::id::{ConversationId, TenantId, WidgetId};
+use crate::domain::queue::Queues;
 use crate::domain::time::UnixTime;
 use crate::domain::token::Revocations;
 use crate::journal::{Journal, Record};
@@ -43,6 +45,7 @@ use crate::metrics::Metrics;
 use in_force::InForce;
 use presence::LastSeen;
 use rates::Left;
+use routing::Routing;
 
 pub use expiry::Expiry;
 pub use idempotency::IdempotencyKey;
@@ -114,6 +117,7 @@ struct Shared {
     lifecycle: Lifecycle,
     resume_tokens: ResumeTokens,
     in_force: InForce,
+    routing: Routing,
     idle_after: IdleAfter,
     last_seen: LastSeen,
     live: Mutex<HashMap<ConversationId, Held>>,
@@ -158,6 +162,7 @@ impl Conversations {
                 lifecycle,
                 resume_tokens,
                 in_force,
+                routing: Routing::default(),
                 idle_after,
                 last_seen,
                 live,
@@ -184,6 +189,14 @@ impl Conversations {
     /// authentications that stand are for the caller to look through.
     pub fn replace_revocations(&self, tenant: TenantId, revocations: Revocations) {
         self.shared.in_force.replace(tenant, revocations);
+    }
+
+    /// Puts a tenant's queues in the place of those before. What is decided from now on goes by their rules.
+    pub fn replace_queues(&self, tenant: TenantId, queues: Arc<Queues>) {
+        for queue in queues.listed().iter().filter(|queue| queue.when.is_some()) {
+            self.shared.metrics.announce_queue_rule(&tenant, &queue.name);
+        }
+        self.shared.routing.replace(tenant, queues);
     }
 
     /// A reader of what is never stored.

@@ -64,6 +64,10 @@ slug!(
     /// A program that may call the consumer API: `[a-z0-9][a-z0-9-]{0,62}`.
     ClientId
 );
+slug!(
+    /// An endpoint to which events are posted: `[a-z0-9][a-z0-9-]{0,62}`.
+    WebhookId
+);
 
 /// A conversation: a `UUIDv7`, so that ids sort by the time of their beginning (RFC 9562 §5.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

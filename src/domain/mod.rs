@@ -9,6 +9,7 @@ pub mod forwarded;
 pub mod id;
 pub mod json;
 pub mod keys;
+pub mod queue;
 pub mod rate;
 pub mod time;
 pub mod token;

@@ -8,6 +8,7 @@ use crate::conversations::{Begun, Claim, CommandError, IdempotencyKey, Live, Not
 use crate::domain::context::Offered;
 use crate::domain::conversation::{Credential, Fact, InvalidTransition, NotAdmitted, Start};
 use crate::domain::id::Sequence;
+use crate::domain::queue::DEFAULT_QUEUE;
 use crate::domain::token::VerifiedCustomer;
 use crate::wire::{AuthenticationView, Close, ContextView, ServerFrame, StartFrame};
 
@@ -146,9 +147,8 @@ impl Session {
             return Ok(Tried::Refused(refused));
         }
         let identity = customer.as_ref().map(|customer| customer.identity().clone());
-        let queue = self.entrance.tenant.queues[0].clone();
         let locale = frame.locale.clone().map(Cow::into_owned);
-        let mut start = Start::new(customer.map(|customer| *customer), queue)
+        let mut start = Start::new(customer.map(|customer| *customer), DEFAULT_QUEUE.into())
             .from_page(locale, self.entrance.origin.clone());
         if let Some(context) = &frame.context {
             start = start.with_context(&Offered::read(context, &self.entrance.tenant.policy.context));

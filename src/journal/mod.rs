@@ -179,6 +179,12 @@ impl Journal {
         self.0.state_after(seen).await
     }
 
+    /// Whether no other process can use this journal while this one does: so it is with one file.
+    #[must_use]
+    pub const fn is_exclusive(&self) -> bool {
+        true
+    }
+
     /// 256 random bits made with the journal and kept in it, for what must stay valid as long as it does.
     #[must_use]
     pub fn secret(&self) -> &[u8; 32] {

@@ -91,7 +91,7 @@ pub struct HttpFetcher {
 
 /// A fetcher that could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("the client for key endpoints cannot be made: {0}")]
+#[error("the client for endpoints cannot be made: {0}")]
 pub struct FetcherError(String);
 
 impl HttpFetcher {
@@ -206,7 +206,10 @@ impl Fetch for HttpFetcher {
 }
 
 /// A client that keeps no connection: each fetch connects anew, to an address that was checked for it.
-fn client(settings: &FetchSettings, resolver: &Arc<GuardedResolver>) -> Result<Client, FetcherError> {
+///
+/// # Errors
+/// An extra root that is no certificate.
+pub fn client(settings: &FetchSettings, resolver: &Arc<GuardedResolver>) -> Result<Client, FetcherError> {
     let refused = |error: reqwest::Error| FetcherError(error.to_string());
     let roots: Result<Vec<_>, _> =
         settings.extra_roots.iter().map(|pem| reqwest::Certificate::from_pem(pem)).collect();
@@ -227,7 +230,7 @@ fn client(settings: &FetchSettings, resolver: &Arc<GuardedResolver>) -> Result<C
     // A machine without root certificates can still fetch from hosts that are allowed plain http; https then
     // fails with a message about the certificate.
     builder().tls_certs_merge(roots.clone()).build().or_else(|error| {
-        tracing::warn!(error = %error, "no root certificates: https key endpoints cannot be trusted");
+        tracing::warn!(error = %error, "no root certificates: https endpoints cannot be trusted");
         builder().tls_certs_only(roots).build().map_err(refused)
     })
 }

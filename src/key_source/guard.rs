@@ -35,6 +35,9 @@ pub struct SettingNames {
 impl SettingNames {
     /// As in `usher.toml`, table `[keys]`.
     pub const KEYS: Self = Self { networks: "[keys] allow_networks", plain_http: "[keys] allow_http_hosts" };
+    /// As in `usher.toml`, table `[[webhook]]`.
+    pub const WEBHOOK: Self =
+        Self { networks: "[[webhook]] allow_networks", plain_http: "[[webhook]] allow_http_hosts" };
     /// As options of the command line.
     pub const OPTIONS: Self = Self { networks: "--allow-network", plain_http: "--allow-http" };
 }

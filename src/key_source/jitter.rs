@@ -25,7 +25,9 @@ impl Jitter {
         Self(Arc::new(move || number))
     }
 
-    pub(super) fn draw(&self) -> f64 {
+    /// The next number.
+    #[must_use]
+    pub fn draw(&self) -> f64 {
         (self.0)()
     }
 }

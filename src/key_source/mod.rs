@@ -15,7 +15,7 @@ mod source;
 pub mod store;
 mod tenant;
 mod throttle;
-mod transport;
+pub mod transport;
 mod verify;
 
 pub use source::{KeySource, KeysUnavailable, NoNewer, Reason, Setup, Status};

@@ -6,7 +6,8 @@ use std::io;
 use super::failure::{FailureKind, FetchError};
 
 /// Tells what happened to the connection to `host`.
-pub(super) fn explain(host: &str, error: &reqwest::Error) -> FetchError {
+#[must_use]
+pub fn explain(host: &str, error: &reqwest::Error) -> FetchError {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(own) = error.downcast_ref::<FetchError>() {

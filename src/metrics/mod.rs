@@ -4,6 +4,7 @@
 
 mod process;
 mod series;
+mod webhooks;
 mod zeros;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::domain::id::TenantId;
 
 use self::process::Process;
 use self::series::{Chat, Journal, Register, Trust};
+pub use self::webhooks::Webhooks;
 
 /// All series. One for the process, shared by reference.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct Metrics {
     messages: [[IntCounter; 2]; 4],
     trust: Trust,
     journal: Journal,
+    /// Deliveries to endpoints.
+    pub webhooks: Webhooks,
     /// Refetches of keys that the throttle refused.
     pub key_fetch_throttled: IntCounter,
     /// Readers of the event stream.
@@ -78,6 +82,7 @@ impl Metrics {
             chat,
             trust: Trust::new(&register),
             journal: Journal::new(&register),
+            webhooks: Webhooks::new(&register),
             key_fetch_throttled: register
                 .counter("usher_key_fetch_throttled_total", "Refetches of keys that the throttle refused."),
             event_readers: register.gauge("usher_event_readers", "Readers of the event stream."),
@@ -155,6 +160,16 @@ impl Metrics {
         if let Some(role) = MESSAGE_ROLES.iter().position(|role| *role == from) {
             self.messages[role][usize::from(authenticated)].inc();
         }
+    }
+
+    /// A queue's rule could not be evaluated. Tenants and rules are bounded by the configuration.
+    pub fn queue_rule_failed(&self, tenant: &TenantId, rule: &str) {
+        self.chat.queue_rule_failures.with_label_values(&[tenant.as_str(), rule]).inc();
+    }
+
+    /// A queue has a rule, which has not failed yet: its series begins at zero, so that the first failure is seen.
+    pub fn announce_queue_rule(&self, tenant: &TenantId, rule: &str) {
+        self.chat.queue_rule_failures.with_label_values(&[tenant.as_str(), rule]).inc_by(0);
     }
 
     /// A record became durable.

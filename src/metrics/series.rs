@@ -23,6 +23,7 @@ pub(super) struct Chat {
     pub(super) conversations_open: IntGaugeVec,
     pub(super) authentication_transitions: IntCounterVec,
     pub(super) messages: IntCounterVec,
+    pub(super) queue_rule_failures: IntCounterVec,
 }
 
 impl Chat {
@@ -62,6 +63,11 @@ impl Chat {
                 "usher_messages_total",
                 "Messages journaled.",
                 &["from", "authenticated"],
+            ),
+            queue_rule_failures: register.counters(
+                "usher_queue_rule_failures_total",
+                "Evaluations of queues' rules that were neither true nor false, by the queue's name.",
+                &["tenant", "rule"],
             ),
         }
     }

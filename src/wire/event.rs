@@ -92,6 +92,10 @@ enum FactView<'a> {
         variables: VariablesView<'a>,
         queue: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
+        rule: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        priority: Option<i64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         locale: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         origin: Option<&'a str>,
@@ -133,6 +137,10 @@ enum FactView<'a> {
         queue: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         agent: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        rule: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        priority: Option<i64>,
     },
     /// Somebody has read up to a sequence.
     #[schemars(title = "usher.conversation.read")]
@@ -260,12 +268,16 @@ fn envelope<'a>(
 fn fact_view(entry: &Entry) -> FactView<'_> {
     let authenticated = entry.authentication.is_authenticated();
     match &entry.fact {
-        Fact::Started(Started { variables, queue, locale, origin, .. }) => FactView::Started {
-            variables: VariablesView { variables, authenticated },
-            queue,
-            locale: locale.as_deref(),
-            origin: origin.as_deref(),
-        },
+        Fact::Started(Started { variables, queue, rule, priority, locale, origin, .. }) => {
+            FactView::Started {
+                variables: VariablesView { variables, authenticated },
+                queue,
+                rule: rule.as_deref(),
+                priority: *priority,
+                locale: locale.as_deref(),
+                origin: origin.as_deref(),
+            }
+        }
         Fact::Authenticated(SignedIn { reason, variables, changed, .. }) => FactView::Authenticated {
             reason: sign_in_reason(*reason),
             variables: VariablesView { variables, authenticated },
@@ -290,7 +302,9 @@ fn fact_view(entry: &Entry) -> FactView<'_> {
             name: name.as_deref(),
             authenticated: *authenticated,
         },
-        Fact::Assigned(Assignment { queue, agent }) => FactView::Assigned { queue, agent: agent.as_deref() },
+        Fact::Assigned(Assignment { queue, agent, rule, priority }) => {
+            FactView::Assigned { queue, agent: agent.as_deref(), rule: rule.as_deref(), priority: *priority }
+        }
         Fact::Ended(Ended { by, reason }) => FactView::Ended { by: ended_by(*by), reason: reason.as_deref() },
     }
 }

@@ -183,7 +183,7 @@ pub fn replayed_frame(entry: &Entry) -> Option<ServerFrame<'_>> {
         Fact::AuthenticationRequested(AuthenticationRequest { message, .. }) => {
             ServerFrame::AuthenticationRequested { sequence, message: message.as_deref() }
         }
-        Fact::Assigned(Assignment { queue, agent }) => {
+        Fact::Assigned(Assignment { queue, agent, .. }) => {
             ServerFrame::Assigned { sequence, queue, agent: agent.as_deref() }
         }
         Fact::Ended(Ended { by, reason }) => {

@@ -11,6 +11,8 @@ mod bounds;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
+mod cloud_events;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod demo;
@@ -20,6 +22,10 @@ mod deploy;
 mod downgrade;
 #[cfg(test)]
 mod drain;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
+mod examples;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
@@ -44,6 +50,8 @@ mod opening;
 mod operations;
 #[cfg(test)]
 mod prometheus;
+#[cfg(test)]
+mod queues;
 #[cfg(test)]
 mod read;
 #[cfg(test)]
@@ -72,3 +80,5 @@ mod tidy;
 mod vectors;
 #[cfg(test)]
 mod verdict;
+#[cfg(test)]
+mod webhooks;

@@ -31,10 +31,21 @@ async fn promtool(arguments: &[&str], input: Stdio) -> Result<(), String> {
     if judged.status.success() { Ok(()) } else { Err(said) }
 }
 
-/// A gateway that has fetched a tenant's keys, so that it has every series.
+/// A gateway that has fetched the keys of a tenant with a rule, and has an endpoint, so that it has every series.
 async fn usher() -> (Usher, KeyEndpoint) {
     let keys = KeyEndpoint::start().await;
-    let usher = Usher::start(Setup::new().tenant("contoso", &keys.url())).await;
+    let webhook = "id = \"crm\"
+secret = \"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\"";
+    let mut setup = Setup::new().tenant("contoso", &keys.url()).webhook(&keys.url(), webhook);
+    setup.change(
+        "contoso",
+        "name = \"general\"
+",
+        "name = \"general\"
+when = \"authenticated\"
+",
+    );
+    let usher = Usher::start(setup).await;
     let token = token("customer-1", Duration::from_mins(10));
     let (widget, _) = Widget::sign_in(&usher, "contoso/web", &token).await;
     widget.close().await;

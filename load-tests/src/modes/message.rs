@@ -26,7 +26,7 @@ pub(super) async fn round(asked: &Message, rig: &mut Rig) -> Result<Round, Fault
     let lasting = Duration::from_secs(asked.seconds.into());
     let meter = rig.meter()?;
     let mut latencies = match asked.rate {
-        None => closed_loop(begun, rig.ledger.clone(), &text, lasting).await?,
+        None => closed_loop(begun, rig.ledger.clone(), &text, lasting, 0).await?.0,
         Some(rate) => {
             let mut open = OpenLoop::new(begun, rig.ledger.clone(), text.len());
             let end = Instant::now() + lasting;
@@ -43,32 +43,36 @@ pub(super) async fn round(asked: &Message, rig: &mut Rig) -> Result<Round, Fault
     Ok(Round { figures, bound })
 }
 
-async fn closed_loop(
+/// Each widget sends when its last message was accepted; how long that took, and the widgets. Messages are numbered from
+/// `first` on, so that none is said twice.
+pub(super) async fn closed_loop(
     begun: Vec<Begun>,
     ledger: Rc<RefCell<Ledger>>,
     text: &Rc<String>,
     lasting: Duration,
-) -> Result<Latencies, Fault> {
+    first: u64,
+) -> Result<(Latencies, Vec<Begun>), Fault> {
     let latencies = Rc::new(RefCell::new(Latencies::default()));
     let end = Instant::now() + lasting;
     let mut talking = JoinSet::new();
-    for Begun { mut widget, place, .. } in begun {
+    for mut begun in begun {
         let (latencies, ledger, text) = (latencies.clone(), ledger.clone(), text.clone());
         talking.spawn_local(async move {
-            for number in 0.. {
+            for number in first.. {
                 let said = Instant::now();
                 if said >= end {
                     break;
                 }
-                let sequence = widget.say(number, &text).await?;
+                let sequence = begun.widget.say(number, &text).await?;
                 latencies.borrow_mut().record(said.elapsed());
-                ledger.borrow_mut().acknowledge(place, sequence, What::Message(number));
+                ledger.borrow_mut().acknowledge(begun.place, sequence, What::Message(number));
             }
-            Ok::<_, Fault>(())
+            Ok::<_, Fault>(begun)
         });
     }
+    let mut back = Vec::new();
     while let Some(done) = talking.join_next().await {
-        done??;
+        back.push(done??);
     }
-    Ok(latencies.take())
+    Ok((latencies.take(), back))
 }

@@ -6,6 +6,7 @@ mod idle;
 mod message;
 mod neighbour;
 mod open_loop;
+mod readers;
 mod storm;
 
 use std::cell::RefCell;
@@ -76,11 +77,12 @@ impl Mode {
             Self::Storm(_) => "storm",
             Self::Expiry(_) => "expiry",
             Self::Neighbour(_) => "neighbour",
+            Self::Readers(_) => "readers",
         }
     }
 
     /// The most connections at one time.
-    const fn connections(&self) -> u32 {
+    fn connections(&self) -> u32 {
         match self {
             Self::Connect(asked) => asked.in_flight,
             Self::Message(asked) => asked.widgets,
@@ -88,6 +90,7 @@ impl Mode {
             Self::Storm(asked) => asked.count,
             Self::Expiry(asked) => asked.count + asked.talkers,
             Self::Neighbour(asked) => asked.talkers + asked.in_flight,
+            Self::Readers(asked) => asked.widgets + asked.counts.iter().max().copied().unwrap_or_default(),
         }
     }
 
@@ -99,6 +102,7 @@ impl Mode {
             Self::Storm(asked) => json!(asked),
             Self::Expiry(asked) => json!(asked),
             Self::Neighbour(asked) => json!(asked),
+            Self::Readers(asked) => json!(asked),
         }
     }
 
@@ -117,6 +121,7 @@ impl Mode {
             Self::Storm(asked) => storm::round(asked, rig).await,
             Self::Expiry(asked) => expiry::round(asked, rig).await,
             Self::Neighbour(asked) => neighbour::round(asked, rig).await,
+            Self::Readers(asked) => readers::round(asked, rig).await,
         }
     }
 }

@@ -5,4 +5,5 @@ mod report;
 mod verify;
 
 pub use mint::{MintArgs, mint};
+pub(super) use verify::{MAX_INPUT_BYTES, instant, judge};
 pub use verify::{VerifyArgs, verify};

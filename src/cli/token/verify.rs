@@ -40,9 +40,9 @@ pub struct VerifyArgs {
 }
 
 /// A token on standard input is read up to here: more is too much under every policy.
-const MAX_INPUT_BYTES: u64 = 1024 * 1024;
+pub(in crate::cli) const MAX_INPUT_BYTES: u64 = 1024 * 1024;
 
-fn instant(text: &str) -> Result<UnixTime, String> {
+pub(in crate::cli) fn instant(text: &str) -> Result<UnixTime, String> {
     let seconds =
         text.parse::<i64>().ok().filter(|&seconds| (0..=UnixTime::MAX.seconds()).contains(&seconds));
     seconds
@@ -80,7 +80,7 @@ pub fn verify(
         }
     };
     let now = args.now.unwrap_or_else(|| Clock::system().now());
-    let judged = match judge(&token, args, &policy, now) {
+    let judged = match judge(&token, &policy, now, || source::read(&args.keys, &args.network)) {
         Ok(judged) => judged,
         Err(why) => {
             writeln!(err, "usher: {why}")?;
@@ -92,16 +92,21 @@ pub fn verify(
 }
 
 /// The verdict and what it was reached with.
-pub(super) struct Judged {
-    pub(super) verdict: Result<VerifiedCustomer, Refusal>,
+pub(in crate::cli) struct Judged {
+    pub(in crate::cli) verdict: Result<VerifiedCustomer, Refusal>,
     /// The document, where the verdict got so far as to ask for one.
     pub(super) document: Option<KeyDocument>,
     /// The `kid` of the header, where that has the right form.
     pub(super) kid: Option<String>,
 }
 
-/// `Err`: the question makes no sense.
-fn judge(token: &str, args: &VerifyArgs, policy: &TokenPolicy, now: UnixTime) -> Result<Judged, String> {
+/// The verdict by the key document that `read` gets. `Err`: the question makes no sense.
+pub(in crate::cli) fn judge(
+    token: &str,
+    policy: &TokenPolicy,
+    now: UnixTime,
+    read: impl FnOnce() -> Result<Vec<u8>, NoDocument>,
+) -> Result<Judged, String> {
     let presented = match Presented::parse(token, policy) {
         Ok(presented) => presented,
         Err(refusal) => return Ok(Judged { verdict: Err(refusal), document: None, kid: None }),
@@ -111,7 +116,7 @@ fn judge(token: &str, args: &VerifyArgs, policy: &TokenPolicy, now: UnixTime) ->
         let refusal = Refusal::keys_unavailable(None).in_words(message, action);
         Ok(Judged { verdict: Err(refusal), document: None, kid: kid.clone() })
     };
-    let body = match source::read(&args.keys, &args.network) {
+    let body = match read() {
         Ok(body) => body,
         Err(NoDocument::Unreadable(why)) => return Err(why),
         Err(NoDocument::NotFetched(message, action)) => return unavailable(message, action),

@@ -34,13 +34,17 @@ const REFUSALS: [(u16, &str, &[&str]); 7] = [
 
 /// The route.
 pub(in crate::consumer) fn route() -> Route {
-    let success = Success { status: StatusCode::OK, about: "A token. No cache keeps it.", content: granted };
+    let success = Success {
+        status: StatusCode::OK,
+        about: "A token. No cache keeps it.",
+        content: |_| Some(granted()),
+    };
     Route::open(Method::POST, "/oauth/token", ABOUT, success, serve())
 }
 
-fn granted(_: &mut SchemaGenerator) -> Option<Value> {
+fn granted() -> Value {
     let string = || json!({ "type": "string" });
-    Some(json!({ "application/json": { "schema": {
+    json!({ "application/json": { "schema": {
         "type": "object",
         "properties": {
             "access_token": string(),
@@ -49,7 +53,7 @@ fn granted(_: &mut SchemaGenerator) -> Option<Value> {
             "scope": string(),
         },
         "required": ["access_token", "token_type", "expires_in", "scope"],
-    } } }))
+    } } })
 }
 
 fn besides(_: &mut SchemaGenerator) -> Value {
@@ -90,7 +94,7 @@ fn refused((status, about, errors): (u16, &str, &[&str])) -> Value {
     let required = |about: &str, kind: &str| json!({ "description": about, "required": true, "schema": { "type": kind } });
     match status {
         401 => {
-            refused["headers"] = json!({ "WWW-Authenticate": required("Which scheme is taken.", "string") })
+            refused["headers"] = json!({ "WWW-Authenticate": required("Which scheme is taken.", "string") });
         }
         429 | 503 => refused["headers"] = json!({ "Retry-After": required("Seconds to wait.", "integer") }),
         _ => {}

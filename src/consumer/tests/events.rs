@@ -80,7 +80,7 @@ impl Node {
     }
 
     /// Journals `count` messages of a conversation that has `after` entries; what their events are called.
-    async fn talk(&self, place: &Place, after: u64, count: u64, text: &str) -> Vec<String> {
+    pub(super) async fn talk(&self, place: &Place, after: u64, count: u64, text: &str) -> Vec<String> {
         let numbers: Vec<u64> = (after + 1..=after + count).collect();
         for run in numbers.chunks(16) {
             let messages = run.iter().map(|number| said(&number.to_string(), text)).collect();

@@ -8,6 +8,7 @@ mod events;
 mod gestures;
 mod oauth;
 mod rates;
+mod recent;
 mod revocations;
 mod tokens;
 
@@ -116,7 +117,7 @@ fn tenant(id: &str) -> Tenant {
         public_key_url: None,
         javascript_client_function: None,
         widgets: BTreeMap::new(),
-        queues: vec!["default".into()],
+        queues: Arc::default(),
     }
 }
 
@@ -238,6 +239,8 @@ impl Node {
             variables: Variables::from([("vip".to_owned(), variable)]),
             context: ContextReport::default(),
             queue: "default".into(),
+            rule: None,
+            priority: None,
             locale: None,
             origin: None,
         };

@@ -96,7 +96,7 @@ impl Member {
             Fact::Said { .. } => "message",
             Fact::Read { .. } => "read",
             Fact::Requested => "authentication_requested",
-            Fact::Assigned => "assigned",
+            Fact::Assigned(_) => "assigned",
             Fact::Ended => "ended",
         };
         prop_assert_eq!(kind.as_str(), kinds, "{}", frame);

@@ -1,7 +1,7 @@
 //! The rules once more, as plainly as the widget protocol states them and as slowly as that is: what the journal
 //! holds, what stood after each entry, and how much of it each node knows.
 
-use super::state::{Doing, Entry, Fact, Judged, No, Revoked, Standing, State};
+use super::state::{Doing, Entry, Fact, Judged, No, Revoked, Rules, Standing, State};
 use super::steps::{Mode, NODES, Token};
 
 /// How long a token whose time is up still opens an anonymous conversation of its identity.
@@ -34,6 +34,7 @@ pub(super) struct Model {
     pub(super) revoked: [Revoked; NODES],
     /// The greatest `iat` accepted when the customer signed out while nobody was signed in.
     pub(super) noted: Option<i64>,
+    pub(super) rules: Rules,
     /// The journal will not say that it has stored the next append.
     pub(super) answer_lost: bool,
 }
@@ -60,7 +61,10 @@ impl Model {
 
     pub(super) fn begin(&mut self, node: usize, now: i64, token: Option<&Token>, queue: &str) {
         let empty = State { queue: queue.to_owned(), ..State::default() };
-        let after = token.map_or_else(|| empty.clone(), |token| empty.signed_in(token));
+        let mut after = token.map_or_else(|| empty.clone(), |token| empty.signed_in(token));
+        if let (Some(queue), _) = self.rules.queue(&after) {
+            after.queue = queue.to_owned();
+        }
         self.store(now, vec![(Fact::Started, after)]);
         self.seen[node] = 1;
     }
@@ -69,6 +73,8 @@ impl Model {
         let at = self.entries.last().map_or(now, |last| last.at.max(now));
         for (fact, mut after) in facts {
             after.at = at;
+            let owner = self.entries.last().and_then(|last| last.after.owner.clone());
+            after.owner = owner.or(after.owner);
             if let (None, Some(standing)) = (&after.owner, &after.standing) {
                 after.owner = Some((standing.who.clone(), self.entries.len() as u64 + 1));
             }
@@ -107,15 +113,26 @@ impl Model {
         doing: &Doing,
     ) -> (Vec<(Fact, State)>, Result<(), No>) {
         let due = known.ended_by(at, &self.revoked[node]).and_then(|reason| known.downgraded(reason));
-        let now = due.as_ref().map_or(known, |(_, after)| after).clone();
-        let mut facts: Vec<_> = due.into_iter().collect();
+        let mut facts = due.map(|due| self.routed(due)).unwrap_or_default();
+        let now = facts.last().map_or(known, |(_, after)| after).clone();
         match self.outcome(node, now, at, doing) {
             Ok(more) => {
-                facts.extend(more);
+                facts.extend(more.into_iter().flat_map(|more| self.routed(more)));
                 (facts, Ok(()))
             }
             Err(no) => (facts, Err(no)),
         }
+    }
+
+    /// A fact, and the assignment that the rules make of it.
+    fn routed(&self, (fact, after): (Fact, State)) -> Vec<(Fact, State)> {
+        let asks = matches!(fact, Fact::SignedIn(_) | Fact::Downgraded(..) | Fact::Context);
+        let queue = self.rules.queue(&after).0.filter(|queue| asks && !after.placed && *queue != after.queue);
+        let moved = queue.map(|queue| {
+            let after = State { queue: queue.to_owned(), ..after.clone() };
+            (Fact::Assigned(Some(queue.to_owned())), after)
+        });
+        std::iter::once((fact, after)).chain(moved).collect()
     }
 
     fn outcome(
@@ -178,10 +195,13 @@ impl Model {
                 let before = (now.queue.clone(), now.agent.clone());
                 now.queue = queue.map_or(now.queue, str::to_owned);
                 now.agent = agent.map(str::to_owned).or(now.agent);
-                if (&now.queue, &now.agent) == (&before.0, &before.1) {
+                let is_first =
+                    self.rules != Rules::None && !now.placed && (queue.is_some() || agent.is_some());
+                if !is_first && (&now.queue, &now.agent) == (&before.0, &before.1) {
                     return Ok(None);
                 }
-                Fact::Assigned
+                now.placed = true;
+                Fact::Assigned(None)
             }
             Doing::End => {
                 now.ended = true;
@@ -223,10 +243,8 @@ impl Model {
     pub(super) fn sign_out(&mut self, node: usize, now: i64) -> Result<usize, No> {
         let stored = self.act(node, now, &Doing::SignOut)?;
         let known = self.known(node);
-        let signed_out = matches!(
-            &self.entries[self.seen[node] - 1].fact,
-            Fact::Downgraded("signed_out", _) if stored > 0
-        );
+        let new = &self.entries[self.seen[node] - stored..self.seen[node]];
+        let signed_out = new.iter().any(|entry| matches!(entry.fact, Fact::Downgraded("signed_out", _)));
         if !signed_out && known.greatest > self.noted {
             self.noted = known.greatest;
             if std::mem::take(&mut self.answer_lost) {

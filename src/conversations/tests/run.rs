@@ -7,7 +7,7 @@ use super::member::Member;
 use super::model::Model;
 use super::state::{Doing, Fact, Judged, No, Revoked};
 use super::steps::{Deal, Deed, Mode, Presented, Step, Story, Tick, stories};
-use super::translate::{compare_state, customer, event, fact, no, standing};
+use super::translate::{compare_state, customer, event, fact, no, queues, standing};
 use super::*;
 
 /// Stories for each of the cases that proptest would try by itself; `PROPTEST_CASES` multiplies them.
@@ -62,12 +62,16 @@ impl<'w> Run<'w> {
             (format!("t{number}").parse().unwrap(), "web".parse().unwrap());
         let key = story.keyed.then(|| IdempotencyKey::new(&tenant, &widget, "a secret"));
         let start = Start::new(story.token.as_ref().map(customer), QUEUE.into());
+        let rules = queues(story.rules);
+        for node in &world.nodes {
+            node.replace_queues(tenant.clone(), rules.clone());
+        }
         let (socket, client) = world.socket(story.mode == Mode::Required);
         let identity = story.token.as_ref().map(|token| customer(token).identity().clone());
         let mut socket = Some(socket.having_presented(identity));
         let place = (tenant.clone(), widget.clone());
         let begun = world.nodes[0].start(tenant, widget, start, key.as_ref(), &mut socket).await.unwrap();
-        let mut model = Model::default();
+        let mut model = Model { rules: story.rules, ..Model::default() };
         model.begin(0, world.now(), story.token.as_ref(), QUEUE);
         let id = begun.live.id();
         let presented = story.token.map(|token| token.standing().who);
@@ -248,6 +252,8 @@ impl<'w> Run<'w> {
             }
             Deal::Restart => {
                 self.world.nodes[node] = self.world.node();
+                let rules = queues(self.model.rules);
+                self.world.nodes[node].replace_queues(self.place.tenant.clone(), rules);
                 self.lives[node] = self.world.nodes[node].get(self.place.id);
                 self.model.seen[node] = 0;
                 self.put_revocations(node);

@@ -24,10 +24,19 @@ pub(super) enum Fact {
     SignedIn(&'static str),
     Downgraded(&'static str, Standing),
     Context,
-    Said { by_customer: bool, id: String, text: String, authenticated: bool },
-    Read { by_customer: bool, up_to: u64 },
+    Said {
+        by_customer: bool,
+        id: String,
+        text: String,
+        authenticated: bool,
+    },
+    Read {
+        by_customer: bool,
+        up_to: u64,
+    },
     Requested,
-    Assigned,
+    /// By this rule, or by a consumer.
+    Assigned(Option<String>),
     Ended,
 }
 
@@ -50,6 +59,8 @@ pub(super) struct State {
     pub(super) signed_ever: BTreeSet<String>,
     pub(super) queue: String,
     pub(super) agent: Option<String>,
+    /// Whether a consumer has put it somewhere.
+    pub(super) placed: bool,
     pub(super) greatest: Option<i64>,
     pub(super) barred: Option<i64>,
     pub(super) read: [Option<(u64, i64)>; 2],
@@ -120,6 +131,34 @@ impl Revoked {
         self.kid.is_some_and(|kid| kid == token.kid)
             || self.everyone.is_some_and(|before| token.issued < at(before))
             || self.customer.is_some_and(|(who, before)| who == token.who && token.issued < at(before))
+    }
+}
+
+/// The rules of a story's tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Rules {
+    /// It has none.
+    #[default]
+    None,
+    /// Two: those signed in with a signed tier, and those whose page is blue. The second fails without a page.
+    Two,
+    /// The same two, and a queue that takes all others.
+    TwoAndAll,
+}
+
+impl Rules {
+    /// The queue for what stands, and how many rules failed on the way.
+    pub(super) fn queue(self, state: &State) -> (Option<&'static str>, u64) {
+        let signed_in = state.standing.is_some();
+        let tier = state.variables.get("tier").is_some_and(|(_, signed)| *signed);
+        let page = state.variables.get("page").map(|(value, _)| value.as_str());
+        match (self, page) {
+            (Self::None, _) => (None, 0),
+            _ if signed_in && tier => (Some("vip"), 0),
+            (_, Some("blue")) => (Some("blue"), 0),
+            (Self::TwoAndAll, page) => (Some("rest"), page.is_none().into()),
+            (Self::Two, page) => (None, page.is_none().into()),
+        }
     }
 }
 

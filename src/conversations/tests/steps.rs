@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use super::state::Rules;
+
 /// Nodes that share the journal.
 pub(super) const NODES: usize = 2;
 /// The most steps of one story.
@@ -159,6 +161,7 @@ pub(super) struct Story {
     pub(super) mode: Mode,
     pub(super) token: Option<Token>,
     pub(super) keyed: bool,
+    pub(super) rules: Rules,
     pub(super) steps: Vec<Step>,
 }
 
@@ -296,9 +299,12 @@ fn steps() -> impl Strategy<Value = Step> {
 pub(super) fn stories() -> impl Strategy<Value = Story> {
     let token = (prop::bool::ANY, tokens());
     let steps = prop::collection::vec(steps(), 1..STEPS_MAX);
-    (modes(), token, prop::bool::ANY, steps).prop_map(|(mode, (signed_in, token), keyed, steps)| {
-        let token = Token { life: token.life.max(100), ..token };
-        let takes_it = mode == Mode::Required || (signed_in && mode == Mode::Optional);
-        Story { mode, token: takes_it.then_some(token), keyed, steps }
-    })
+    let rules = prop::sample::select(vec![Rules::None, Rules::Two, Rules::TwoAndAll]);
+    (modes(), token, prop::bool::ANY, rules, steps).prop_map(
+        |(mode, (signed_in, token), keyed, rules, steps)| {
+            let token = Token { life: token.life.max(100), ..token };
+            let takes_it = mode == Mode::Required || (signed_in && mode == Mode::Optional);
+            Story { mode, token: takes_it.then_some(token), keyed, rules, steps }
+        },
+    )
 }

@@ -1,13 +1,15 @@
 //! The model's words and those of the program, one for the other.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 
-use super::state::{self, Doing, Fact, Judged, No, Standing};
+use super::state::{self, Doing, Fact, Judged, No, Rules, Standing};
 use super::steps::{Mode, Token};
 use super::*;
 use crate::config::AuthenticationMode;
 use crate::domain::context::{
-    ContextPolicy, Offered, Primitive, Source, Undeclared, Value, Variable, Variables,
+    ContextPolicy, Declared, Offered, Primitive, Source, Undeclared, Value, Variable, VariableType, Variables,
 };
 use crate::domain::conversation as real;
 use crate::domain::conversation::{
@@ -15,6 +17,7 @@ use crate::domain::conversation::{
     Read, Reader, Role, SetContext,
 };
 use crate::domain::json::{Json, parse};
+use crate::domain::queue::{Queue, Queues, Rule};
 use crate::domain::token::{AuthenticationEnd, Reason, Refusal};
 use crate::wire::{downgrade_reason, sign_in_reason};
 
@@ -41,6 +44,32 @@ pub(super) fn offered(name: &str, value: Option<&str>) -> Offered {
     let policy = ContextPolicy { declared: std::collections::BTreeMap::new(), undeclared: Undeclared::Text };
     let Ok(Json::Object(context)) = parse(&text) else { panic!("{text} is an object") };
     Offered::read(&context, &policy)
+}
+
+/// The model's rules, written as a tenant would.
+pub(super) fn queues(rules: Rules) -> Arc<Queues> {
+    static WRITTEN: LazyLock<[Arc<Queues>; 3]> =
+        LazyLock::new(|| [Rules::None, Rules::Two, Rules::TwoAndAll].map(|rules| Arc::new(written(rules))));
+    WRITTEN[rules as usize].clone()
+}
+
+fn written(rules: Rules) -> Queues {
+    let declared =
+        ["tier", "page"].map(|name| (name.to_owned(), Declared { kind: VariableType::Text, signed: false }));
+    let policy = ContextPolicy { declared: declared.into(), undeclared: Undeclared::Text };
+    let rule = |text: &str| Rule::compile(text, &policy).unwrap();
+    let queue = |name: &str, when| Queue { name: name.into(), when, priority: Some(7) };
+    let mut listed = vec![
+        queue("vip", Some(rule("authenticated && has(vars.tier)"))),
+        queue("blue", Some(rule("claimed.page == 'blue'"))),
+        queue("rest", None),
+    ];
+    match rules {
+        Rules::None => return Queues::default(),
+        Rules::Two => drop(listed.pop()),
+        Rules::TwoAndAll => {}
+    }
+    Queues::new(listed)
 }
 
 pub(super) fn mode(mode: Mode) -> AuthenticationMode {
@@ -169,7 +198,10 @@ pub(super) fn fact(fact: &real::Fact) -> Fact {
             Fact::Read { by_customer: read.by == Reader::Customer, up_to: read.up_to.get() }
         }
         real::Fact::AuthenticationRequested(_) => Fact::Requested,
-        real::Fact::Assigned(_) => Fact::Assigned,
+        real::Fact::Assigned(assignment) => {
+            assert_eq!(assignment.rule.is_some(), assignment.priority.is_some(), "{assignment:?}");
+            Fact::Assigned(assignment.rule.as_deref().map(str::to_owned))
+        }
         real::Fact::Ended(_) => Fact::Ended,
     }
 }

@@ -1,9 +1,11 @@
 //! From an event to the entries it leads to.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::context::{Merged, replace_signed};
+use crate::domain::context::{Merged, Variables, replace_signed};
 use crate::domain::id::Sequence;
+use crate::domain::queue::{Choice, Chosen, Facts, Queues};
 use crate::domain::time::UnixTime;
 use crate::domain::token::{Revocations, VerifiedCustomer};
 
@@ -19,22 +21,41 @@ use super::{Conversation, Status};
 /// The reading of each side is journaled at most once in this time.
 const READ_EVERY: Duration = Duration::from_secs(1);
 
+/// What the conversation's tenant says at this moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings<'a> {
+    /// What it took back.
+    pub revocations: &'a Revocations,
+    /// Its queues and their rules.
+    pub queues: &'a Queues,
+}
+
+/// What an event leads to.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Decision {
+    /// The entries, in order, to be stored as one record; none where nothing changes.
+    pub entries: Vec<Entry>,
+    /// The rules that could not be evaluated.
+    pub failed: Vec<Arc<str>>,
+}
+
 impl Conversation {
-    /// What `event` leads to at `now`, in order, to be stored as one record; nothing where nothing changes.
+    /// What `event` leads to at `now`: at most four entries.
     ///
     /// A downgrade that is due comes first, whatever the event, so that no entry is ever authenticated past the
-    /// end of the authentication, however late a timer is, nor by a token that is among the tenant's `revocations`.
-    /// `now` is never taken for earlier than the last entry.
+    /// end of the authentication, however late a timer is, nor by a token that is among the tenant's revocations.
+    /// After each change of authentication or variables the tenant's rules are asked for the queue, until a consumer
+    /// has put the conversation somewhere. `now` is never taken for earlier than the last entry.
     ///
     /// # Errors
     /// Why the event leads to nothing. A downgrade that is due is then still due.
     pub fn decide(
         &self,
         now: UnixTime,
-        revocations: &Revocations,
+        settings: Settings<'_>,
         event: &Event,
-    ) -> Result<Vec<Entry>, InvalidTransition> {
-        let mut draft = Draft::of(self, now, revocations);
+    ) -> Result<Decision, InvalidTransition> {
+        let mut draft = Draft::of(self, now, settings);
         match (&self.status, event) {
             (Status::Unborn, Event::Start(start)) => draft.begin(start)?,
             (Status::Unborn, _) => return Err(InvalidTransition::NotStarted),
@@ -48,39 +69,43 @@ impl Conversation {
                 draft.go_on(event)?;
             }
         }
-        Ok(draft.entries)
+        Ok(draft.decision)
     }
 }
 
 /// The entries decided so far, and what they change for those after them.
 struct Draft<'a> {
     conversation: &'a Conversation,
-    revocations: &'a Revocations,
+    settings: Settings<'a>,
     at: UnixTime,
     sequence: Sequence,
     authentication: Authentication,
     /// Whether somebody wanted the downgrade that comes first: then it bars the tokens taken so far, as ever.
     bars: bool,
-    entries: Vec<Entry>,
+    /// The queue, while the rules may still choose another.
+    queue: Option<Arc<str>>,
+    decision: Decision,
 }
 
 impl<'a> Draft<'a> {
-    fn of(conversation: &'a Conversation, now: UnixTime, revocations: &'a Revocations) -> Self {
+    fn of(conversation: &'a Conversation, now: UnixTime, settings: Settings<'a>) -> Self {
+        let is_ruled = settings.queues.has_rules() && !conversation.is_placed;
         Self {
             conversation,
-            revocations,
+            settings,
             at: now.max(conversation.last_at),
             sequence: conversation.sequence,
             authentication: conversation.authentication.clone(),
             bars: false,
-            entries: Vec::with_capacity(1),
+            queue: is_ruled.then(|| conversation.assignment.queue.clone()),
+            decision: Decision { entries: Vec::with_capacity(1), failed: Vec::new() },
         }
     }
 
     fn record(&mut self, fact: Fact) {
         self.sequence = self.sequence.next();
         let authentication = self.authentication.clone();
-        self.entries.push(Entry { sequence: self.sequence, at: self.at, authentication, fact });
+        self.decision.entries.push(Entry { sequence: self.sequence, at: self.at, authentication, fact });
     }
 
     /// What happens in an open conversation, once what is due has happened.
@@ -104,14 +129,36 @@ impl<'a> Draft<'a> {
             self.authenticate(customer)?;
         }
         let Start { variables, context, queue, locale, origin, .. } = start.clone();
-        self.record(Fact::Started(Started { variables, context, queue, locale, origin }));
+        let none = Choice { queue, rule: None, priority: None };
+        let Choice { queue, rule, priority } = self.choose(&variables).unwrap_or(none);
+        self.record(Fact::Started(Started { variables, context, queue, rule, priority, locale, origin }));
         Ok(())
+    }
+
+    /// The queue that the tenant's queues choose as the draft stands.
+    fn choose(&mut self, variables: &Variables) -> Option<Choice> {
+        let facts = Facts { authenticated: self.authentication.is_authenticated(), variables };
+        let Chosen { choice, failed } = self.settings.queues.choose(facts);
+        self.decision.failed.extend(failed);
+        choice
+    }
+
+    /// Asks the rules after a change of authentication or variables. Where none matches, the queue stays.
+    fn route(&mut self, variables: &Variables) {
+        let Some(held) = self.queue.clone() else { return };
+        if let Some(Choice { queue, rule, priority }) = self.choose(variables)
+            && queue != held
+        {
+            self.queue = Some(queue.clone());
+            let agent = self.conversation.assignment.agent.clone();
+            self.record(Fact::Assigned(Assignment { queue, agent, rule, priority }));
+        }
     }
 
     /// A token that was judged just before its end, or its revocation, may arrive here just after it.
     fn authenticate(&mut self, customer: &VerifiedCustomer) -> Result<(), InvalidTransition> {
         let authenticated = Authenticated::from(customer);
-        if authenticated.is_revoked(self.revocations) {
+        if authenticated.is_revoked(self.settings.revocations) {
             return Err(InvalidTransition::Revoked);
         }
         if self.at >= customer.expires_at() {
@@ -122,7 +169,7 @@ impl<'a> Draft<'a> {
     }
 
     fn downgrade_if_due(&mut self) {
-        if let Some(reason) = self.conversation.due(self.at, self.revocations) {
+        if let Some(reason) = self.conversation.due(self.at, self.settings.revocations) {
             self.downgrade(reason);
         }
     }
@@ -131,9 +178,10 @@ impl<'a> Draft<'a> {
     fn downgrade(&mut self, reason: DowngradeReason) {
         let standing = std::mem::replace(&mut self.authentication, Authentication::Anonymous);
         if let Authentication::Authenticated(previous) = standing {
-            let variables = self.conversation.variables.clone();
+            let held = &self.conversation.variables;
             self.bars |= reason.is_wanted();
-            self.record(Fact::Downgraded(Downgraded { reason, previous, variables }));
+            self.record(Fact::Downgraded(Downgraded { reason, previous, variables: held.clone() }));
+            self.route(held);
         }
     }
 
@@ -154,7 +202,9 @@ impl<'a> Draft<'a> {
         let Merged { variables, changed, .. } =
             replace_signed(&self.conversation.variables, customer.variables());
         let context = customer.context().clone();
+        let held = variables.clone();
         self.record(Fact::Authenticated(SignedIn { reason, variables, changed, context }));
+        self.route(&held);
         Ok(())
     }
 
@@ -196,7 +246,8 @@ impl<'a> Draft<'a> {
         }
         let Merged { variables, changed, .. } = self.conversation.merge(&set.offered);
         if !changed.is_empty() {
-            self.record(Fact::Context(ContextChange { variables, changed }));
+            self.record(Fact::Context(ContextChange { variables: variables.clone(), changed }));
+            self.route(&variables);
         }
         Ok(())
     }
@@ -222,12 +273,17 @@ impl<'a> Draft<'a> {
 
     fn assign(&mut self, assign: &Assign) {
         let held = &self.conversation.assignment;
-        let assignment = Assignment {
-            queue: assign.queue.as_ref().unwrap_or(&held.queue).clone(),
-            agent: assign.agent.as_ref().or(held.agent.as_ref()).cloned(),
+        // A downgrade that was due just now may have moved it.
+        let queue = assign.queue.as_ref().or(self.queue.as_ref()).unwrap_or(&held.queue).clone();
+        let agent = assign.agent.as_ref().or(held.agent.as_ref()).cloned();
+        let is_news = if self.queue.is_some() {
+            // Journaled even where nothing moves: the rules leave the queue alone from now on.
+            assign.queue.is_some() || assign.agent.is_some()
+        } else {
+            (&queue, &agent) != (&held.queue, &held.agent)
         };
-        if assignment != *held {
-            self.record(Fact::Assigned(assignment));
+        if is_news {
+            self.record(Fact::Assigned(Assignment::to(queue, agent)));
         }
     }
 

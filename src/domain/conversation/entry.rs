@@ -54,6 +54,10 @@ pub struct Started {
     pub context: ContextReport,
     /// The queue it begins in.
     pub queue: Arc<str>,
+    /// The rule that chose the queue, where the tenant has rules and one did.
+    pub rule: Option<Arc<str>>,
+    /// The queue's priority.
+    pub priority: Option<i64>,
     /// The page's locale, as the widget named it.
     pub locale: Option<String>,
     /// The page's `Origin`.
@@ -178,6 +182,25 @@ pub struct Assignment {
     pub queue: Arc<str>,
     /// The agent, where one has it.
     pub agent: Option<String>,
+    /// The rule that chose the queue; none where a consumer put the conversation there, as all did before there were
+    /// rules.
+    pub rule: Option<Arc<str>>,
+    /// The priority of the queue that a rule chose.
+    pub priority: Option<i64>,
+}
+
+impl Assignment {
+    /// A queue and perhaps an agent that no rule chose.
+    #[must_use]
+    pub const fn to(queue: Arc<str>, agent: Option<String>) -> Self {
+        Self { queue, agent, rule: None, priority: None }
+    }
+
+    /// Whether a consumer put the conversation there: from then on the rules leave the queue alone.
+    #[must_use]
+    pub const fn is_by_consumer(&self) -> bool {
+        self.rule.is_none()
+    }
 }
 
 /// The end.

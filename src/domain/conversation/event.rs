@@ -56,7 +56,8 @@ pub struct Start {
 }
 
 impl Start {
-    /// A beginning in `queue`: authenticated where a customer was verified, with that token's variables.
+    /// A beginning, in `queue` unless the tenant's queues say otherwise: authenticated where a customer was verified,
+    /// with that token's variables.
     #[must_use]
     pub fn new(customer: Option<VerifiedCustomer>, queue: Arc<str>) -> Self {
         let (variables, context) = match &customer {

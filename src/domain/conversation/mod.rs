@@ -29,6 +29,7 @@ use crate::domain::token::{Identity, Revocations};
 
 pub use access::{Admission, AdmissionPolicy, Credential, NotAdmitted};
 pub use authentication::{Authenticated, Authentication, DowngradeReason};
+pub use decide::{Decision, Settings};
 pub use entry::{
     Assignment, AuthenticationRequest, Author, ContextChange, Downgraded, Ended, EndedBy, Entry, Fact,
     Message, Read, Reader, Role, SignInReason, SignedIn, Started,
@@ -60,6 +61,7 @@ pub struct Conversation {
     variables: Variables,
     signed_names: BTreeSet<String>,
     assignment: Assignment,
+    is_placed: bool,
     read: [Option<(Sequence, UnixTime)>; 2],
     recorded: Recorded,
 }
@@ -105,7 +107,8 @@ impl Conversation {
             generation: 0,
             variables: Variables::new(),
             signed_names: BTreeSet::new(),
-            assignment: Assignment { queue: Arc::from(""), agent: None },
+            assignment: Assignment::to(Arc::from(""), None),
+            is_placed: false,
             read: [None; 2],
             recorded: Recorded::default(),
         }
@@ -130,7 +133,12 @@ impl Conversation {
             Fact::Started(started) => {
                 self.status = Status::Open;
                 self.started_at = entry.at;
-                self.assignment.queue = started.queue.clone();
+                self.assignment = Assignment {
+                    queue: started.queue.clone(),
+                    agent: None,
+                    rule: started.rule.clone(),
+                    priority: started.priority,
+                };
                 self.hold(&started.variables);
             }
             Fact::Authenticated(signed_in) => self.hold(&signed_in.variables),
@@ -139,7 +147,10 @@ impl Conversation {
             Fact::Message(message) => self.recorded.insert_message(entry, message),
             Fact::Read(read) => self.read[read.by as usize] = Some((read.up_to, entry.at)),
             Fact::AuthenticationRequested(request) => self.recorded.insert_request(entry, request),
-            Fact::Assigned(assignment) => self.assignment = assignment.clone(),
+            Fact::Assigned(assignment) => {
+                self.is_placed |= assignment.is_by_consumer();
+                self.assignment = assignment.clone();
+            }
             Fact::Ended(ended) => self.status = Status::Ended(ended.clone()),
         }
     }

@@ -65,7 +65,7 @@ impl<'a> Patch<'a> {
                 let change = AuthenticationChange::SignIn(SignInReason::TokenPresented);
                 self.authenticate(entry, is_signed.then_some(change));
                 self.variables = Some(record::encode_variables(&started.variables));
-                self.assignment = Some(Assignment { queue: started.queue.clone(), agent: None });
+                self.assignment = Some(Assignment::to(started.queue.clone(), None));
             }
             Fact::Authenticated(signed_in) => {
                 self.authenticate(entry, Some(AuthenticationChange::SignIn(signed_in.reason)));

@@ -45,7 +45,7 @@ fn summarize(row: &Row<'_>) -> Result<Summary, Cause> {
         changed: changed_by.zip(time(row, 5)?),
         identity: owner(6)?.zip(owner(7)?).map(|(issuer, subject)| Identity { issuer, subject }),
         variables: record::decode_variables(row.get_ref(8)?.as_str()?)?,
-        assignment: Assignment { queue, agent: row.get(10)? },
+        assignment: Assignment::to(queue, row.get(10)?),
         sequence: Sequence::new(u64::try_from(row.get::<_, i64>(11)?)?),
         started_at: UnixTime::from_millis(row.get(12)?),
         updated_at: UnixTime::from_millis(row.get(13)?),

@@ -155,6 +155,10 @@ struct StartedShape {
     context: ContextReport,
     queue: Arc<str>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    rule: Option<Arc<str>>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    priority: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     locale: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     origin: Option<String>,
@@ -275,6 +279,10 @@ struct AssignmentShape {
     queue: Arc<str>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     agent: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    rule: Option<Arc<str>>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    priority: Option<i64>,
 }
 
 #[derive(Serialize, Deserialize)]

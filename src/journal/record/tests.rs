@@ -97,6 +97,8 @@ fn a_start_is_stored_like_this() {
             variables: variables(),
             context: report(),
             queue: "general".into(),
+            rule: origin.map(|_| "general".into()),
+            priority: origin.map(|_| -7),
             locale: locale.map(str::to_owned),
             origin: origin.map(str::to_owned),
         })
@@ -105,7 +107,7 @@ fn a_start_is_stored_like_this() {
         "authentication": {"authenticated": authenticated_json()},
         "fact": {"started": {
             "variables": variables_json(), "context": report_json(), "queue": "general",
-            "locale": "de-DE", "origin": "https://shop.example",
+            "rule": "general", "priority": -7, "locale": "de-DE", "origin": "https://shop.example",
         }},
     });
     let fact = started(Some("de-DE"), Some("https://shop.example"));
@@ -225,12 +227,19 @@ fn a_request_to_sign_in_is_stored_like_this() {
 #[test]
 fn an_assignment_is_stored_like_this() {
     let cases = [
-        (Some("agent-1".to_owned()), json!({"queue": "vip", "agent": "agent-1"})),
-        (None, json!({"queue": "vip"})),
+        (
+            Assignment::to("vip".into(), Some("agent-1".to_owned())),
+            json!({"queue": "vip", "agent": "agent-1"}),
+        ),
+        (Assignment::to("vip".into(), None), json!({"queue": "vip"})),
+        (
+            Assignment { rule: Some("vip".into()), priority: Some(10), ..Assignment::to("vip".into(), None) },
+            json!({"queue": "vip", "rule": "vip", "priority": 10}),
+        ),
     ];
-    for (agent, assigned) in cases {
+    for (assignment, assigned) in cases {
         let stored = json!({"authentication": "anonymous", "fact": {"assigned": assigned}});
-        let fact = Fact::Assigned(Assignment { queue: "vip".into(), agent });
+        let fact = Fact::Assigned(assignment);
         check(Authentication::Anonymous, fact, "assigned", &stored);
     }
 }

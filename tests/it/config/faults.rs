@@ -205,16 +205,8 @@ fn two_clients_can_not_have_one_id() {
 
 #[test]
 fn what_comes_with_a_later_version_is_refused() {
-    usher(
-        "[[webhook]]\nurl = \"https://a.test\"\n",
-        "usher.toml:1: webhook: webhooks come with a later version",
-    );
     usher("[listen.tls.public]\ncertificate = \"c\"\n", "usher.toml:1: listen.tls.public: TLS … let a proxy");
     usher("[journal]\nengine = \"nats\"\n", "usher.toml:2: journal.engine: this build of usher has no NATS");
-    tenant(
-        "[[queue]]\nname = \"q\"\npriority = 1\n",
-        "3: queue[0].priority: rules for queues come with a later",
-    );
 }
 
 #[test]

@@ -5,4 +5,4 @@ mod failure;
 mod opening;
 mod projection;
 mod state;
-mod support;
+pub(crate) mod support;

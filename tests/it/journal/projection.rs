@@ -37,7 +37,7 @@ async fn life(journal: &Journal, number: u8) {
         story.message("hello"),
         story.downgrade(),
         story.sign_in(authenticated("ada", time(120))),
-        story.entry(Fact::Assigned(Assignment { queue: "vip".into(), agent: Some("agent-1".to_owned()) })),
+        story.entry(Fact::Assigned(Assignment::to("vip".into(), Some("agent-1".to_owned())))),
         story.end(),
     ];
     for entry in entries {
@@ -58,7 +58,7 @@ async fn a_summary_tells_what_the_entries_made() {
     assert_eq!(summary.changed, Some((AuthenticationChange::SignIn(SignInReason::TokenPresented), time(4))));
     assert_eq!(summary.identity, Some(identity("ada")));
     assert_eq!(summary.variables, variables("second"));
-    assert_eq!(summary.assignment, Assignment { queue: "vip".into(), agent: Some("agent-1".to_owned()) });
+    assert_eq!(summary.assignment, Assignment::to("vip".into(), Some("agent-1".to_owned())));
     assert_eq!(summary.sequence.get(), 6);
     assert_eq!((summary.started_at, summary.updated_at, summary.ended_at), (time(1), time(6), Some(time(6))));
     assert_eq!(projection(&disk_other().await).await.summary(place(1).id).await.unwrap(), None);

@@ -90,14 +90,14 @@ pub(super) fn variables(name: &str) -> Variables {
 
 /// Entries of one conversation, one after the other.
 #[derive(Clone)]
-pub(super) struct Story {
+pub(crate) struct Story {
     pub(super) head: Head,
     sequence: Sequence,
     authentication: Authentication,
 }
 
 impl Story {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { head: Head::EMPTY, sequence: Sequence::START, authentication: Authentication::Anonymous }
     }
 
@@ -107,7 +107,7 @@ impl Story {
         Entry { sequence: self.sequence, at, authentication: self.authentication.clone(), fact }
     }
 
-    pub(super) fn start(&mut self, customer: Option<Authenticated>, queue: &str) -> Entry {
+    pub(crate) fn start(&mut self, customer: Option<Authenticated>, queue: &str) -> Entry {
         if let Some(customer) = customer {
             self.authentication = Authentication::Authenticated(customer);
         }
@@ -115,6 +115,8 @@ impl Story {
             variables: variables("first"),
             context: ContextReport::default(),
             queue: queue.into(),
+            rule: None,
+            priority: None,
             locale: None,
             origin: None,
         }))
@@ -139,7 +141,7 @@ impl Story {
         self.entry(Fact::Downgraded(Downgraded { reason, previous, variables: variables("second") }))
     }
 
-    pub(super) fn message(&mut self, text: &str) -> Entry {
+    pub(crate) fn message(&mut self, text: &str) -> Entry {
         let message = Message {
             author: Author::Customer,
             id: MessageId::new(&self.sequence.to_string()).unwrap(),
@@ -150,7 +152,7 @@ impl Story {
         self.entry(Fact::Message(message))
     }
 
-    pub(super) fn end(&mut self) -> Entry {
+    pub(crate) fn end(&mut self) -> Entry {
         self.entry(Fact::Ended(Ended { by: EndedBy::Agent, reason: Some("solved".to_owned()) }))
     }
 }
@@ -160,7 +162,7 @@ pub(super) fn record(entries: Vec<Entry>) -> Record {
 }
 
 /// Appends what has to be stored.
-pub(super) async fn store(journal: &Journal, place: &Place, story: &mut Story, entries: Vec<Entry>) {
+pub(crate) async fn store(journal: &Journal, place: &Place, story: &mut Story, entries: Vec<Entry>) {
     match soon(journal.append(place, story.head, &record(entries))).await {
         Appended::Stored(head) => story.head = head,
         other => panic!("it was not stored: {other:?}"),

@@ -52,6 +52,7 @@ pub(crate) struct Setup {
     conversations: String,
     clients: String,
     listen: String,
+    webhooks: String,
     tenants: Vec<(&'static str, String)>,
     variables: Vec<(&'static str, String)>,
 }
@@ -71,6 +72,7 @@ impl Setup {
             conversations: String::new(),
             clients: String::new(),
             listen: String::new(),
+            webhooks: String::new(),
             tenants: Vec::new(),
             variables: Vec::new(),
         }
@@ -112,6 +114,18 @@ impl Setup {
     /// With this line in `[listen]`.
     pub(crate) fn listen(mut self, line: &str) -> Self {
         self.listen = format!("{line}\n");
+        self
+    }
+
+    /// With a `[[webhook]]` that may reach this machine, and has these lines besides.
+    pub(crate) fn webhook(self, url: &str, lines: &str) -> Self {
+        let allowed = "allow_http_hosts = [\"127.0.0.1\"]\nallow_networks = [\"127.0.0.0/8\"]";
+        self.lines(&format!("[[webhook]]\nurl = \"{url}\"\n{allowed}\n{lines}\n"))
+    }
+
+    /// With these lines at the end of `usher.toml`.
+    pub(crate) fn lines(mut self, lines: &str) -> Self {
+        self.webhooks += lines;
         self
     }
 
@@ -170,11 +184,12 @@ path = "data/usher.db"
 allow_http_hosts = ["127.0.0.1"]
 allow_networks = ["127.0.0.0/8"]
 [limits]
-{limits}{conversations}{clients}{more}"#,
+{limits}{conversations}{clients}{more}{webhooks}"#,
             limits = self.limits,
             conversations = self.conversations,
             more = self.clients,
             listen = self.listen,
+            webhooks = self.webhooks,
         )
     }
 

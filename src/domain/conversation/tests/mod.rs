@@ -5,6 +5,7 @@ mod idle;
 mod notices;
 mod pages;
 mod replay;
+mod routing;
 mod rules;
 mod wanted;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::id::ConversationId;
+use crate::domain::queue::Queues;
 use crate::domain::time::UnixTime;
 use crate::domain::token::{Revocations, VerifiedCustomer};
 
@@ -73,7 +75,18 @@ fn decide(
     now: UnixTime,
     event: &Event,
 ) -> Result<Vec<Entry>, InvalidTransition> {
-    conversation.decide(now, &Revocations::default(), event)
+    decide_with(conversation, now, &Revocations::default(), event)
+}
+
+/// What is decided where this was revoked, and the tenant has no queues of its own.
+fn decide_with(
+    conversation: &Conversation,
+    now: UnixTime,
+    revocations: &Revocations,
+    event: &Event,
+) -> Result<Vec<Entry>, InvalidTransition> {
+    let settings = Settings { revocations, queues: &Queues::default() };
+    conversation.decide(now, settings, event).map(|decided| decided.entries)
 }
 
 /// Decides and applies; what was decided.

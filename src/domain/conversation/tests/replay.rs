@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use crate::domain::queue::Facts;
+
 use super::*;
 
 /// Something that happens, and how many seconds later than what came before; the clock may step back.
@@ -63,8 +65,11 @@ proptest! {
     #[test]
     fn replaying_the_entries_yields_the_state_of_living_through_them(
         first in proptest::option::of((subjects(), 1..200_u64)),
+        has_rules in any::<bool>(),
         steps in steps(),
     ) {
+        let queues = if has_rules { routing::queues() } else { Queues::default() };
+        let live = |lived: &mut Conversation, now, event: &Event| routing::live(&queues, lived, now, event);
         let mut lived = Conversation::unborn(place());
         let mut journal = live(&mut lived, NOW, &start(first.map(|(who, life)| customer(who, 0, life)))).unwrap();
         let mut now = NOW;
@@ -80,7 +85,42 @@ proptest! {
         }
         prop_assert_eq!(&replayed, &lived);
         check(&journal)?;
+        check_queues(&queues, &journal)?;
     }
+}
+
+/// What holds of the queues: after each change the rules decide, and never once a consumer has.
+fn check_queues(queues: &Queues, journal: &[Entry]) -> Result<(), TestCaseError> {
+    let (mut queue, mut is_placed) = (Arc::from(""), false);
+    for (index, entry) in journal.iter().enumerate() {
+        let variables = match &entry.fact {
+            Fact::Started(started) => {
+                queue = started.queue.clone();
+                &started.variables
+            }
+            Fact::Authenticated(signed_in) => &signed_in.variables,
+            Fact::Downgraded(downgraded) => &downgraded.variables,
+            Fact::Context(change) => &change.variables,
+            Fact::Assigned(assignment) => {
+                prop_assert!(
+                    !(is_placed && assignment.rule.is_some()),
+                    "a rule after a consumer: {:?}",
+                    entry
+                );
+                is_placed |= assignment.rule.is_none();
+                queue = assignment.queue.clone();
+                continue;
+            }
+            _ => continue,
+        };
+        let facts = Facts { authenticated: entry.authentication.is_authenticated(), variables };
+        let choice = queues.choose(facts).choice.filter(|_| !is_placed);
+        let Some(choice) = choice else { continue };
+        let next = journal.get(index + 1).map(|next| &next.fact);
+        let moved = matches!(next, Some(Fact::Assigned(next)) if next.rule == choice.rule);
+        prop_assert_eq!(choice.queue != queue, moved, "after {:?}", entry);
+    }
+    Ok(())
 }
 
 /// What holds of every journal, whatever happened.

@@ -105,17 +105,17 @@ fn a_revoked_token_signs_nobody_in_and_its_authentication_ends_first_whatever_th
     revocations.revoke_everyone(at(5));
     let conversation = begun(Some(600));
     for event in [message("m", "hello"), Event::Deadline, end(), sign_in("ada", 5, 600)] {
-        let entries = conversation.decide(at(1), &revocations, &event).unwrap();
+        let entries = decide_with(&conversation, at(1), &revocations, &event).unwrap();
         let Fact::Downgraded(downgraded) = &entries[0].fact else { panic!("{event:?} led to {entries:?}") };
         assert_eq!(downgraded.reason, DowngradeReason::Revoked);
         let comes_back = matches!(event, Event::SignIn(_));
         assert_eq!(entries.last().is_some_and(|last| last.authentication.is_authenticated()), comes_back);
     }
     for (iat, taken) in [(4, false), (5, true), (6, true)] {
-        let fresh = begun(None).decide(at(1), &revocations, &sign_in("ada", iat, 600));
+        let fresh = decide_with(&begun(None), at(1), &revocations, &sign_in("ada", iat, 600));
         assert_eq!(fresh.is_ok(), taken, "iat {iat}");
         let started = start(Some(customer("ada", iat, 600)));
-        let begun = Conversation::unborn(place()).decide(at(1), &revocations, &started);
+        let begun = decide_with(&Conversation::unborn(place()), at(1), &revocations, &started);
         assert_eq!(begun.is_ok(), taken, "iat {iat}");
         assert!(
             taken
@@ -129,7 +129,7 @@ fn a_revoked_token_signs_nobody_in_and_its_authentication_ends_first_whatever_th
 fn an_end_whose_time_has_come_is_not_called_a_revocation() {
     let mut revocations = Revocations::default();
     revocations.revoke_everyone(at(5));
-    let entries = begun(Some(60)).decide(at(60), &revocations, &Event::Deadline).unwrap();
+    let entries = decide_with(&begun(Some(60)), at(60), &revocations, &Event::Deadline).unwrap();
     assert!(matches!(&entries[0].fact, Fact::Downgraded(one) if one.reason == DowngradeReason::TokenExpired));
 }
 
@@ -142,7 +142,7 @@ fn a_token_of_another_key_that_finds_a_due_revocation_comes_after_it() {
     let mut revocations = Revocations::default();
     revocations.revoke_kid("stolen".into());
     for (iat, taken) in [(9, false), (10, false), (11, true)] {
-        let decided = conversation.decide(at(30), &revocations, &by_key("other", iat));
+        let decided = decide_with(&conversation, at(30), &revocations, &by_key("other", iat));
         assert_eq!(decided.is_ok(), taken, "iat {iat}");
         assert!(taken || decided == Err(InvalidTransition::Revoked), "iat {iat}");
     }
