@@ -73,7 +73,8 @@ fn refused(base: &Value, (status, about, errors): (u16, &str, &[&str])) -> Value
     let schema = json!({ "allOf": [base], "properties": { "error": { "enum": errors } } });
     let mut refused =
         json!({ "description": about, "content": { "application/json": { "schema": schema } } });
-    let required = |about: &str, kind: &str| json!({ "description": about, "required": true, "schema": { "type": kind } });
+    let of = |kind: &str| json!({ "type": kind });
+    let required = |about: &str, kind| json!({ "description": about, "required": true, "schema": of(kind) });
     match status {
         401 => {
             let scheme = required("Which scheme is taken.", "string");
