@@ -12,8 +12,8 @@ use super::{Body, Granted, serve};
 const ABOUT: About = About::new(
     "Get an access token",
     "The client credentials grant (RFC 6749 §4.4): the client's id and secret by Basic, each form-urlencoded first, or \
-     in the form, in one of the two. A token is opaque. It has the scopes that are asked for, or all of the client's, and \
-     never more than the client has when it is used. Errors have the form of RFC 6749 §5.2.",
+     in the form, in one of the two. A token is opaque. It has the scopes that are asked for, or all of the client's, \
+     and never more than the client has when it is used. Errors have the form of RFC 6749 §5.2.",
 )
 .besides(besides);
 
@@ -73,10 +73,12 @@ fn refused(base: &Value, (status, about, errors): (u16, &str, &[&str])) -> Value
     let schema = json!({ "allOf": [base], "properties": { "error": { "enum": errors } } });
     let mut refused =
         json!({ "description": about, "content": { "application/json": { "schema": schema } } });
-    let required = |about: &str, kind: &str| json!({ "description": about, "required": true, "schema": { "type": kind } });
+    let of = |kind: &str| json!({ "type": kind });
+    let required = |about: &str, kind| json!({ "description": about, "required": true, "schema": of(kind) });
     match status {
         401 => {
-            refused["headers"] = json!({ "WWW-Authenticate": required("Which scheme is taken.", "string") });
+            let scheme = required("Which scheme is taken.", "string");
+            refused["headers"] = json!({ "WWW-Authenticate": scheme });
         }
         429 | 503 => refused["headers"] = json!({ "Retry-After": required("Seconds to wait.", "integer") }),
         _ => {}
