@@ -20,8 +20,8 @@ pub struct ServeArgs {
     pub config: PathBuf,
 }
 
-/// Tasks that run between two looks at the sockets. Where a crowd is ready, a frame that comes in waits for no more than
-/// these; looking costs a microsecond.
+/// Tasks that run between two looks at the sockets. Where a crowd is ready, a frame that comes in waits for no more
+/// than these; looking costs a microsecond.
 const TASKS_BETWEEN_LOOKS: u32 = 16;
 
 /// Serves until it is asked to stop, or can't go on.

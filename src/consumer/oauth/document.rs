@@ -77,8 +77,8 @@ fn refused(base: &Value, (status, about, errors): (u16, &str, &[&str])) -> Value
     let required = |about: &str, kind| json!({ "description": about, "required": true, "schema": of(kind) });
     match status {
         401 => {
-            let scheme = required("Which scheme is taken.", "string");
-            refused["headers"] = json!({ "WWW-Authenticate": scheme });
+            let challenge = required("Which scheme is taken.", "string");
+            refused["headers"] = json!({ "WWW-Authenticate": challenge });
         }
         429 | 503 => refused["headers"] = json!({ "Retry-After": required("Seconds to wait.", "integer") }),
         _ => {}
