@@ -19,7 +19,7 @@ use edit::NotEdited;
 /// What `usher client` is asked.
 #[derive(Debug, Subcommand)]
 pub enum ClientCommand {
-    /// Add a client: its API key is shown once, and its [[client]] table is added to the configuration's file.
+    /// Add a client: its API key is shown once, and its table `[[client]]` is added to the configuration's file.
     ///
     /// The key, `{id}.{secret}`, is the only line on standard output; the file has the secret's hash. Exit code 1 where
     /// the file can't be changed, with why; it then stays as it was.
