@@ -80,7 +80,7 @@ async function call(/** @type {string} */ method, /** @type {string} */ path, /*
   const text = await answer.text();
   const content = text ? JSON.parse(text) : {};
   if (answer.ok) return content;
-  if (["conversation_ended", "not_found"].includes(content.code)) return {};
+  if (["conversation_ended", "unknown_conversation"].includes(content.code)) return {};
   throw await fault(answer, content);
 }
 

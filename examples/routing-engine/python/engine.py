@@ -64,7 +64,7 @@ def call(method: str, path: str, body: Data | None = None) -> Data:
             return json.loads(answer.read() or b"{}")
     except urllib.error.HTTPError as error:
         problem = json.loads(error.read() or b"{}")
-        if problem.get("code") in ("conversation_ended", "not_found"):
+        if problem.get("code") in ("conversation_ended", "unknown_conversation"):
             return {}
         raise judged(error, problem) from error
 
