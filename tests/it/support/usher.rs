@@ -180,10 +180,13 @@ impl Usher {
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
-    /// How many files and sockets it has open.
+    /// How many files and sockets it has open, those of the databases left out: their readers are opened as they are
+    /// asked for, kept, and bounded.
     pub(crate) fn open_descriptors(&self) -> usize {
         let path = format!("/proc/{}/fd", self.process.pid().as_raw_nonzero());
-        std::fs::read_dir(path).unwrap().count()
+        let targets =
+            std::fs::read_dir(path).unwrap().filter_map(|entry| entry.unwrap().path().read_link().ok());
+        targets.filter(|target| !target.to_string_lossy().contains("usher.db")).count()
     }
 
     /// All that was logged so far.

@@ -19,7 +19,7 @@ fn an_import_from_further_out_is_named_with_its_place_and_the_rule() {
         import_faults(&source("src/journal/mod.rs", "use crate::domain::id;\nuse crate::gateway::Gate;\n"));
     assert_eq!(faults.len(), 1);
     let start =
-        "src/journal/mod.rs:2: `journal` must not import `gateway`: only from further in (wire, config, ";
+        "src/journal/mod.rs:2: `journal` must not import `gateway`: only from further in (config, clock, ";
     assert!(faults[0].starts_with(start), "{faults:?}");
 }
 

@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use usher::clock::Clock;
 use usher::domain::id::TenantId;
 use usher::domain::token::{Reason, Revocations, TokenPolicy};
-use usher::key_source::TenantKeys;
+use usher::key_source::{NotRefreshed, TenantKeys};
 
 use super::super::scripted::key_source;
 use super::super::*;
@@ -71,7 +71,9 @@ async fn rebinds(_: &str) {
     assert_eq!((names.asked(), endpoint.fetches()), (1, 1), "one fetch asked for the name more than once");
     assert!(verdict(&id_b).await.is_ok(), "the other tenant");
     // The next one judges anew.
-    let (_, failure) = source.refresh(&id_a).await.unwrap().last_failure.expect("a failure");
+    let failed = source.refresh(&id_a).await.unwrap_err();
+    let NotRefreshed::Failed(status) = failed else { panic!("{failed:?}") };
+    let (_, failure) = status.last_failure.expect("a failure");
     assert_eq!(failure.kind, FailureKind::BlockedAddress);
     assert_eq!((names.asked(), endpoint.fetches()), (2, 1));
     assert!(internal.is_untouched());
