@@ -254,6 +254,13 @@ impl Reader {
             }
             next = next.max(from + run.ids.len());
         }
-        assert_eq!(next, expected.len(), "{:?}: some are missing at the end", self.wish);
+        // It left with the last word; that nobody is there any more may have been told after it.
+        let after_it = expected
+            .iter()
+            .rev()
+            .take_while(|(_, one)| one.kind == "usher.conversation.disconnected")
+            .count();
+        let last_word = expected.len() - after_it;
+        assert!(next >= last_word, "{:?}: {} are missing at the end", self.wish, last_word - next);
     }
 }
