@@ -22,12 +22,14 @@ const OF_A_CONVERSATION: [(&str, &str, &str, bool); 9] = [
     ("POST", "/end", "{}", true),
 ];
 /// What there is besides: method, path, a body, and whether the reader lacks the scope.
-const OTHERS: [(&str, &str, &str, bool); 5] = [
+const OTHERS: [(&str, &str, &str, bool); 7] = [
     ("GET", "/v1/events", "", false),
     ("GET", "/v1/conversations", "", false),
     ("GET", "/v1/revocations", "", true),
     ("POST", "/v1/revocations", "{", true),
     ("DELETE", "/v1/revocations/none", "", true),
+    ("GET", "/v1/tenants/contoso/keys", "", true),
+    ("POST", "/v1/tenants/contoso/keys/refresh", "{}", true),
 ];
 
 fn method(name: &str) -> Method {
