@@ -13,10 +13,10 @@
 
 mod client;
 mod document;
+mod endpoint_url;
 mod fault;
 mod files;
 mod gateway;
-mod key_url;
 mod origin;
 mod overrides;
 mod queue;

@@ -12,9 +12,9 @@ use crate::domain::id::{TenantId, WidgetId};
 use crate::domain::queue::Queues;
 use crate::domain::token::{KeyExpiry, TokenPolicy};
 
+use super::endpoint_url::{self, Exceptions};
 use super::fault::At;
 use super::gateway::KeysConfig;
-use super::key_url;
 use super::origin::{self, AllowedOrigins};
 use super::queue;
 use super::raw::Span;
@@ -103,7 +103,11 @@ pub(super) fn build(
             None
         }
         Some(text) => {
-            let parsed = key_url::parse(text, keys);
+            let exceptions = keys.map(|keys| Exceptions {
+                http_hosts: &keys.allow_http_hosts,
+                networks: &keys.allow_networks,
+            });
+            let parsed = endpoint_url::parse(text, &endpoint_url::KEYS, exceptions);
             parsed.map_err(|(message, remedy)| reader.fault(&at, message, remedy)).ok()
         }
         None => None,

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::IpAddr;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -11,14 +10,14 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ipnet::IpNet;
-use url::{Host, Url};
+use url::Url;
 
-use crate::domain::address::{effective, not_global};
 use crate::domain::digest;
 use crate::domain::id::WebhookId;
 use crate::wire::{EVENT_TYPES, TYPING_TYPE};
 
 use super::client::{self, AllowedTenants};
+use super::endpoint_url::{self, Exceptions};
 use super::fault::{At, shown};
 use super::gateway::http_host;
 use super::raw::{RawSecrets, RawWebhook};
@@ -146,7 +145,8 @@ fn webhook(
     let allow_http_hosts = reader.each(&at.key("allow_http_hosts"), &raw.allow_http_hosts, http_host);
     let allow_networks = reader.networks(&at.key("allow_networks"), &raw.allow_networks);
     let url = raw.url.and_then(|text| {
-        let parsed = parse_url(&text, &allow_http_hosts, &allow_networks);
+        let exceptions = Exceptions { http_hosts: &allow_http_hosts, networks: &allow_networks };
+        let parsed = endpoint_url::parse(&text, &endpoint_url::WEBHOOK, Some(exceptions));
         parsed.map_err(|(message, remedy)| reader.fault(&at.key("url"), message, remedy)).ok()
     });
     let id = match raw.id {
@@ -227,54 +227,4 @@ fn secrets(
         }
     }
     secrets
-}
-
-/// Reads a `url`, as far as the address itself tells. The error never holds the URL, which may hold a secret.
-fn parse_url(text: &str, http_hosts: &[String], networks: &[IpNet]) -> Result<Url, (String, String)> {
-    let refused = |message: &str, remedy: &str| Err((message.to_owned(), remedy.to_owned()));
-    let Ok(url) = Url::parse(text) else {
-        return refused(
-            "is no URL",
-            "Write the endpoint's whole URL, such as \"https://crm.contoso.com/usher\"",
-        );
-    };
-    if !url.username().is_empty() || url.password().is_some() {
-        let remedy = "Remove what stands before the @: a delivery proves itself by its signature";
-        return refused("holds credentials", remedy);
-    }
-    if url.fragment().is_some() {
-        return refused("holds a fragment, which no server sees", "Remove the # and what follows it");
-    }
-    let Some(host) = url.host_str() else {
-        return refused("has no host", "Write https:// and the endpoint's host");
-    };
-    match url.scheme() {
-        "https" => {}
-        "http"
-            if http_hosts
-                .iter()
-                .any(|allowed| allowed == host.trim_matches(['[', ']']) || allowed == host) => {}
-        "http" => {
-            let remedy = format!("Write https, or list \"{host}\" under allow_http_hosts of this webhook");
-            return refused("is plain http: whoever is on the way could read what customers say", &remedy);
-        }
-        _ => return refused("is neither https nor http", "Write the endpoint's https URL"),
-    }
-    let literal = match url.host() {
-        Some(Host::Ipv4(address)) => IpAddr::from(address),
-        Some(Host::Ipv6(address)) => IpAddr::from(address),
-        _ => return Ok(url),
-    };
-    // As a connection will be judged: by the address itself and by the one within.
-    let forms = [literal.to_canonical(), effective(literal)];
-    let listed = networks.iter().any(|network| forms.iter().any(|form| network.contains(form)));
-    match not_global(literal) {
-        Some(what) if !listed => refused(
-            &format!("leads to {what}, which usher does not connect to"),
-            &format!(
-                "Write the endpoint's public name, or list {literal} under allow_networks of this webhook"
-            ),
-        ),
-        _ => Ok(url),
-    }
 }
