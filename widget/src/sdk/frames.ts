@@ -1,6 +1,7 @@
 // The frames of `usher.v1`, as the protocol's tables have them.
 
-import type { Authentication, AuthenticationReason, ChatError, Context, ContextReport, Limits, Message } from "./types.ts";
+import type { Authentication, AuthenticationReason, ChatError, Message } from "./types.ts";
+import type { Context, ContextReport, Limits } from "./types.ts";
 
 export type Outbound =
   | {
