@@ -454,3 +454,30 @@ test("settings that hang don't keep the chat", async () => {
   await browser.pass(1);
   expect(tab.wires).toHaveLength(1);
 });
+
+test("a message that has failed with the end goes into the next conversation when the customer wants it", async () => {
+  const browser = new Browser();
+  const tab = await begun(browser);
+  const id = tab.chat.send("hello").id ?? "";
+  tab.wire.say({ type: "ended", sequence: 2, by: "agent" });
+  tab.chat.retry(id);
+  await browser.settle();
+  tab.wire.open();
+  tab.wire.say(entered("started", { conversation: "c2" }));
+  expect(tab.wire.of("message")).toEqual([{ type: "message", id, text: "hello" }]);
+});
+
+test("who leaves before the chat has begun doesn't come back to what was begun", async () => {
+  const browser = new Browser();
+  const tab = browser.tab();
+  const keys = [];
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    const started = tab.chat.start().catch((error) => error.code);
+    await browser.settle();
+    tab.wire.open();
+    keys.push(tab.wire.of("start")[0]?.idempotency_key);
+    tab.chat.leave();
+    expect(await started).toBe("connection_closed");
+  }
+  expect(new Set(keys).size).toBe(2);
+});

@@ -73,8 +73,8 @@ export type Inbound =
 /** Reads a frame, or nothing where it is none. */
 export function decode(text: unknown): Inbound | null {
   try {
-    const frame: unknown = JSON.parse(String(text));
-    return typeof frame === "object" && frame !== null && "type" in frame ? (frame as Inbound) : null;
+    const frame = JSON.parse(String(text)) as Inbound | null;
+    return typeof frame?.type === "string" ? frame : null;
   } catch {
     return null;
   }

@@ -461,3 +461,17 @@ test("a sign-out elsewhere clears this page", async () => {
   await browser.pass(60_000);
   expect(tab.wires).toHaveLength(1);
 });
+
+test("a page that is opened by another customer begins anew, and says why", async () => {
+  const browser = new Browser();
+  stored(browser);
+  const tab = browser.tab();
+  tab.chat.setAuthTokenProvider(() => jwt("eve", 2000));
+  const refused = tab.chat.start().catch((error) => error.code);
+  await browser.settle();
+  tab.wire.open();
+  tab.wire.say(refusal("subject_mismatch", "resume"));
+  expect(await refused).toBe("subject_mismatch");
+  expect(tab.all("cleared")).toEqual([{ reason: "customer_changed" }]);
+  expect(browser.stored.size).toBe(0);
+});

@@ -271,3 +271,36 @@ test("a tab that was offline goes on with the conversation that another has begu
   expect(tab.chat.messages().map((message) => message.id ?? message.text)).toEqual(["message 4", id]);
   expect(tab.wire.of("message")).toHaveLength(1);
 });
+
+test("the token that another tab has lent is kept, and is refreshed by the others", async () => {
+  const browser = new Browser();
+  const one = browser.tab();
+  one.chat.setAuthTokenProvider(() => jwt("ada", 1000));
+  void one.chat.signIn();
+  await browser.settle();
+  browser.stored.set(KEY, JSON.stringify({ conversation: "c1", resume_token: "secret-1" }));
+  const other = browser.tab();
+  void other.chat.start();
+  await browser.settle();
+  other.wire.open();
+  other.wire.say(refusal("authentication_required", "resume"));
+  await browser.settle();
+  other.wire.open();
+  other.wire.say(entered("resumed", { authentication: signed("ada", 1000) }));
+  one.chat.setAuthTokenProvider(() => jwt("ada", 1100));
+  void one.chat.signIn();
+  await browser.settle();
+  other.wire.shut(1006);
+  await browser.again(other);
+  other.wire.open();
+  expect(other.wire.of("resume")).toMatchObject([{ token: jwt("ada", 1100) }]);
+});
+
+test("a tab that hears late of the end of its conversation leaves alone what another has begun", async () => {
+  const browser = new Browser();
+  const late = await begun(browser);
+  const next = JSON.stringify({ conversation: "c2", resume_token: "secret-9" });
+  browser.stored.set(KEY, next);
+  late.wire.shut(4504, "signed_out");
+  expect(browser.stored.get(KEY)).toBe(next);
+});
