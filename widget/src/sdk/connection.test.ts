@@ -95,6 +95,15 @@ test("a page that comes back asks whether the socket is alive, and opens another
   expect(tab.all("message")).toEqual([]);
 });
 
+test("a page that comes back doesn't wait as long as for the answer to a message", async () => {
+  const browser = new Browser();
+  const tab = await begun(browser);
+  tab.chat.send("hello");
+  tab.wake();
+  await browser.pass(5000);
+  expect(tab.chat.getState().connection).toBe("waiting");
+});
+
 test("a page that comes back while it waits connects at once", async () => {
   const browser = new Browser();
   const tab = await begun(browser);
@@ -180,7 +189,8 @@ test("where the other socket is refused, the present one goes on", async () => {
   expect(tab.chat.getState().connection).toBe("open");
 });
 
-test.each([1002, 1007, 1009, 4501, 4502])("after %i nothing is tried again, and what waits has failed", async (code) => {
+const FOR_GOOD = [1002, 1007, 1009, 4501, 4502];
+test.each(FOR_GOOD)("after %i nothing is tried again, and what waits has failed", async (code) => {
   const browser = new Browser();
   const tab = await begun(browser);
   tab.chat.send("hello");
