@@ -445,6 +445,7 @@ test("signing out tells the gateway and forgets everything, what a provider says
   expect(tab.all("cleared")).toEqual([{ reason: "signed_out" }]);
   expect(browser.stored.size).toBe(0);
   give(jwt("ada", 2000));
+  await browser.settle();
   tab.chat.setAuthTokenProvider(null);
   void tab.chat.start();
   await browser.settle();
