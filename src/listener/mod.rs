@@ -124,7 +124,7 @@ impl Gate {
 }
 
 /// What answers one connection of a stranger. It gives up its place at the gate with the answer: what has become a
-/// WebSocket other limits count, and after a short answer it ends. After a long one it lasts as long as its reader takes.
+/// WebSocket other limits count, and after a short answer it ends. A long one lasts as long as its reader takes.
 struct Stranger<A> {
     answer: A,
     waiting: Cell<Option<Waiting>>,
