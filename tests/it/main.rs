@@ -88,3 +88,5 @@ mod vectors;
 mod verdict;
 #[cfg(test)]
 mod webhooks;
+#[cfg(test)]
+mod widget_files;
