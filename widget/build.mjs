@@ -1,7 +1,7 @@
 // Builds what the binary serves and what the npm package holds. `dist/` is committed, so that building usher needs no
 // Node. `node build.mjs --check` writes nothing, and fails where `dist/` is not what the sources say.
 
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { brotliCompressSync, brotliDecompressSync, constants, gunzipSync, gzipSync } from "node:zlib";
 
 import { generateDtsBundle } from "dts-bundle-generator";
@@ -83,11 +83,12 @@ async function write(built) {
 
 /** What in `dist/` is not as it would be written. Compressed files are judged by what they hold: zlibs differ. */
 async function stale(built) {
-  const kept = async (name, decode) => {
+  const unread = new Set(await readdir("dist"));
+  const holds = async (name, decode, bytes) => {
     try {
-      return decode(await readFile(`dist/${name}`));
+      return unread.delete(name) && decode(await readFile(`dist/${name}`)).equals(bytes);
     } catch {
-      return null;
+      return false;
     }
   };
   const found = [];
@@ -95,12 +96,12 @@ async function stale(built) {
     const forms = [[name, (kept) => kept]];
     forms.push(...Object.entries(encodings).map(([ending, { decode }]) => [`${name}.${ending}`, decode]));
     for (const [form, decode] of forms) {
-      if (!(await kept(form, decode))?.equals(bytes)) {
+      if (!(await holds(form, decode, bytes))) {
         found.push(form);
       }
     }
   }
-  return found;
+  return [...found, ...unread];
 }
 
 /** Prints what each file weighs; the names of those that weigh too much. */

@@ -29,7 +29,7 @@ pub struct WidgetArgs {
     /// The widget's id.
     #[arg(long, value_name = "ID")]
     pub widget: String,
-    /// Where browsers reach the public listener: <https://chat.example.com>. Left out, its address on this machine.
+    /// Where browsers reach the public listener: `https://chat.example.com`. Left out, its address on this machine.
     #[arg(long, value_name = "URL", value_parser = gateway)]
     pub gateway: Option<Url>,
     /// Pin the script: the page loads this release's or nothing, and needs a new line after each upgrade of usher.
