@@ -129,7 +129,7 @@ it("the panel is maximised, minimised and closed", () => {
   expect(page.names()).toEqual(["onMaximize", "onMinimize", "onClose"]);
 });
 
-it("a widget that was closed with its chat isn't closed once more with its panel, until it was opened again", async () => {
+it("a widget that was closed with its chat isn't closed again with its panel, until it was opened again", async () => {
   page.chat.begin("c1");
   await page.chat.finish("customer");
   page.names();
