@@ -95,3 +95,16 @@ test("the shop signs its customers in by cookie, counts, and fails as it is told
   world.shop.answer = "fail";
   expect(await token()).toBe("the token service is down");
 });
+
+test("a page that violates its policy, and one that throws, fail their test", async () => {
+  const page = await visit(await world.customer(), world, "strict.html", { policy: "strict" });
+  await page.evaluate(() => {
+    setTimeout(() => {
+      throw new Error("nobody catches this");
+    });
+    setTimeout(() => (document.body.innerHTML = "<b>markup</b>"));
+  });
+  await eventually(() => world.errors().join()).toMatch(/nobody catches this/);
+  await eventually(() => world.errors().join()).toMatch(/the policy forbids it: require-trusted-types-for/);
+  world.tolerate(/nobody catches this|trusted|TrustedHTML/);
+});

@@ -97,6 +97,11 @@ export class Desk {
     await this.#call("POST", `/v1/conversations/${id}/reconnect`);
   }
 
+  /** Takes the conversation's sign-in back. */
+  async revoke(conversation: string): Promise<void> {
+    await this.#call("POST", "/v1/revocations", { conversation });
+  }
+
   async #list(query: string): Promise<Summary[]> {
     const { items } = (await this.#call("GET", `/v1/conversations?${query}`)) as { items: Summary[] };
     return items;

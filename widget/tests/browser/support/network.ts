@@ -16,12 +16,14 @@ interface Wire extends Link {
   far: Socket | null;
   /** Nothing passes it any more, and nobody is told. */
   silent: boolean;
+  /** What the gateway says in a chat doesn't arrive. */
+  deaf: boolean;
 }
 
 export class Network {
   readonly #server: Server;
   readonly #wires: Wire[] = [];
-  #state: "up" | "cut" | "silent" = "up";
+  #state: "up" | "cut" | "silent" | "deaf" = "up";
   #target = 0;
 
   private constructor() {
@@ -73,7 +75,15 @@ export class Network {
     }
   }
 
-  /** New connections work again. Those that were silenced stay so. */
+  /** The gateway hears what is said in chats; from now on nothing that it says there arrives, but for the upgrade. */
+  deafen(): void {
+    this.#state = "deaf";
+    for (const wire of this.#wires) {
+      wire.deaf = true;
+    }
+  }
+
+  /** New connections work again. Those that were silenced or deafened stay so. */
   restore(): void {
     this.#state = "up";
   }
@@ -100,8 +110,10 @@ export class Network {
       near.destroy();
       return;
     }
-    const far = this.#state === "up" ? connect({ port: this.#target, host: "127.0.0.1", noDelay: true }) : null;
-    const wire: Wire = { near, far, head: "", open: true, silent: far === null };
+    const silent = this.#state === "silent";
+    const far = silent ? null : connect({ port: this.#target, host: "127.0.0.1", noDelay: true });
+    const wire: Wire = { near, far, head: "", open: true, silent, deaf: this.#state === "deaf" };
+    let upgraded = false;
     this.#wires.push(wire);
     near.on("data", (bytes: Buffer) => {
       if (!wire.head.includes("\r\n\r\n")) {
@@ -111,7 +123,12 @@ export class Network {
         far?.write(bytes);
       }
     });
-    far?.on("data", (bytes: Buffer) => !wire.silent && near.write(bytes));
+    far?.on("data", (bytes: Buffer) => {
+      if (!wire.silent && !(wire.deaf && upgraded)) {
+        near.write(bytes);
+      }
+      upgraded ||= wire.head.startsWith("GET /chat/");
+    });
     near.on("error", () => near.destroy());
     far?.on("error", () => far.destroy());
     near.on("close", () => {

@@ -39,6 +39,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
 async function bundle(entry: string, format: "iife" | "esm"): Promise<string> {
   const path = fileURLToPath(new URL(`../../../src/${entry}`, import.meta.url));
   const options = { bundle: true, minify: true, target: "es2022", charset: "utf8", write: false } as const;
-  const { outputFiles } = await build({ ...options, entryPoints: [path], format });
+  const { outputFiles } = await build({ ...options, entryPoints: [path], format, loader: { ".css": "text" } });
   return outputFiles[0]?.text ?? "";
 }

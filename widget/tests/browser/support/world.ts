@@ -15,7 +15,9 @@ export interface World {
   readonly desk: Desk;
   /** A customer's browser: storage and cookies of its own, all gone after the test. */
   customer(options?: BrowserContextOptions): Promise<BrowserContext>;
-  /** What went wrong in the pages of this test and is expected to: errors that this matches don't fail it. */
+  /** What went wrong in the pages of this test: exceptions that nobody caught, and violations of their policies. */
+  errors(): readonly string[];
+  /** What is expected to go wrong there: errors that this matches don't fail the test. */
   tolerate(error: RegExp): void;
 }
 
@@ -80,6 +82,7 @@ export function begin(settings: Partial<GatewaySettings> = {}): World {
       });
       return context;
     },
+    errors: () => errors,
     tolerate(error) {
       tolerated.push(error);
     },
