@@ -3,148 +3,147 @@
 import { randomKey, type Environment } from "./environment.ts";
 import { fault } from "./fault.ts";
 import type { Outbound } from "./frames.ts";
+import type { Page } from "./page.ts";
+import type { Standing } from "./standing.ts";
 import type { Kept, Shelf } from "./storage.ts";
-import type { ChatError, Context, ContextProvider, Settings } from "./types.ts";
+import type { ChatError, Context } from "./types.ts";
 import { isOld, type Token } from "./token/jwt.ts";
-import { call, providerFault } from "./token/provider.ts";
+import { call } from "./token/provider.ts";
 import type { Share } from "./token/share.ts";
 import type { Tokens } from "./token/tokens.ts";
 
 export interface OpeningHost {
-  settings(): Promise<Settings | null>;
-  /** The conversation that this tab is in. */
-  kept(): Kept | null;
-  /** How much of it has been seen. */
-  seen(conversation: string): number;
-  contextProvider(): ContextProvider | null;
+  standing(): Standing;
   /** What the page has set and the gateway doesn't know. */
-  context(): Context;
+  take(): Context;
   error(error: ChatError): void;
 }
 
-export class Opening {
+export interface Opening {
   /** The `resume_token` of the last `resume`; none where it was a `start`. */
-  used: string | null = null;
+  used: string | null;
   /** What was the matter with the last token, or that there was none: another is wanted. */
-  refusal: ChatError | null = null;
+  refusal: ChatError | null;
   /** The next `start` doesn't take up the customer's last conversation. */
-  anew = false;
+  anew: boolean;
   /** The socket was closed for somebody's sign-in (4004): the other tabs may have the token. */
-  cut = false;
+  cut: boolean;
   /** The provider had nothing; it isn't asked at each reconnect. */
-  asked = false;
-  locale: string;
-  #env: Environment;
-  #host: OpeningHost;
-  #shelf: Shelf;
-  #share: Share;
-  #tokens: Tokens;
-  /** The `start` that is tried; its key stays the same until it is answered. */
-  #start: { key: string; context: Context } | null = null;
-  /** What the page had set, as that `start` says it. */
-  #told: Context | null = null;
-  #release = () => {};
-
-  constructor(env: Environment, host: OpeningHost, shelf: Shelf, share: Share, tokens: Tokens, locale: string) {
-    this.#env = env;
-    this.#host = host;
-    this.#shelf = shelf;
-    this.#share = share;
-    this.#tokens = tokens;
-    this.locale = locale;
-  }
-
+  asked: boolean;
   /** The first frame. Throws a `ChatError` where there is no use in sending one. */
-  async frame(counts: () => boolean): Promise<() => Outbound> {
-    this.done();
-    const settings = await this.#host.settings();
-    const required = settings?.authentication === "required";
-    const token = settings?.authentication === "off" ? null : await this.#token(required);
-    if (!token && (this.refusal || required)) {
-      throw this.refusal ?? fault("authentication_required", "This chat needs a sign-in.", "Sign in.");
-    }
-    const resume = () => this.resume(token);
-    if (this.#kept()) return resume;
-    this.#start ??= { key: randomKey(this.#env), context: await this.#context() };
-    const release = await this.#share.lock("start");
-    if (counts()) this.#release = release;
-    else release();
-    // Another tab may have begun one meanwhile.
-    if (this.#kept()) {
-      this.#release();
-      return resume;
-    }
-    const { key, context } = this.#start ?? { key: randomKey(this.#env), context: {} };
-    return () => {
-      this.used = null;
-      this.#told = this.#host.context();
-      return {
-        type: "start",
-        locale: this.locale,
-        context: { ...context, ...this.#told },
-        idempotency_key: key,
-        ...(token && { token: token.text, continue: !this.anew }),
-      };
-    };
-  }
-
-  resume(token: Token | null = this.#tokens.own): Outbound {
-    const kept = this.#kept() ?? { conversation: "", resume_token: "" };
-    const after = this.#host.seen(kept.conversation);
-    this.used = kept.resume_token;
-    return { type: "resume", ...kept, ...(after && { after }), ...(token && { token: token.text }) };
-  }
-
+  frame(counts: () => boolean): Promise<() => Outbound>;
+  resume(token?: Token | null): Outbound;
   /** The attempt is over: another tab may begin one. */
-  done(): void {
-    this.#release();
-    this.#release = () => {};
-  }
+  done(): void;
+  /** The conversation stands. What a `start` has said, or would have, of the context. */
+  entered(): Context;
+}
 
-  /** The conversation stands. */
-  entered(): void {
-    this.done();
-    this.#start = this.refusal = null;
-    this.anew = this.cut = false;
-  }
+export function createOpening(
+  env: Environment,
+  host: OpeningHost,
+  page: Page,
+  shelf: Shelf,
+  share: Share,
+  tokens: Tokens,
+): Opening {
+  /** The `start` that is tried; its key stays the same until it is answered. */
+  let start: { key: string; context: Context } | null = null;
+  let release = () => {};
 
-  /** Whether the `start` has told this. */
-  told(context: Context): boolean {
-    return this.#told === context;
-  }
+  /** Another tab may have replaced the secret; where nothing can be kept, this tab still knows. */
+  const kept = (): Kept | null => {
+    const { conversation, resume_token } = host.standing();
+    return shelf.read() ?? (conversation && resume_token ? { conversation, resume_token } : null);
+  };
 
-  /** Another tab may have replaced the `resume_token`; where nothing can be kept, this tab still knows. */
-  #kept(): Kept | null {
-    return this.#shelf.read() ?? this.#host.kept();
-  }
-
-  async #token(required: boolean): Promise<Token | null> {
-    const tokens = this.#tokens;
+  const token = async (required: boolean) => {
     const { own } = tokens;
-    const wanted = this.refusal !== null;
-    if (own && !wanted && !isOld(own, this.#env.now())) return own;
-    if (own || wanted || required || this.cut || !this.asked) {
-      this.asked = true;
+    const wanted = opening.refusal !== null;
+    if (own && !wanted && !isOld(own, env.now())) return own;
+    if (own || wanted || required || opening.cut || !opening.asked) {
+      opening.asked = true;
       try {
         return await (own ? tokens.renew(own.iat) : tokens.ask());
       } catch (error) {
-        if ((error as ChatError).code !== "provider_missing") this.#host.error(error as ChatError);
+        if ((error as ChatError).code !== "provider_missing") host.error(error as ChatError);
       }
     }
     // The last resort: a token that is old already, or another tab's.
     if (own) return wanted ? null : own;
-    if (wanted) await this.#share.ask();
-    return wanted || this.cut ? tokens.heard : null;
-  }
+    if (wanted) await share.ask();
+    return wanted || opening.cut ? tokens.heard : null;
+  };
 
-  async #context(): Promise<Context> {
-    const provider = this.#host.contextProvider();
-    if (!provider) return {};
+  const provided = async () => {
     try {
-      return ((await call(this.#env, provider)) ?? {}) as Context;
+      const provider = page.contextProvider;
+      return ((provider && (await call(env, provider, "context", "context_provider", "failed"))) ?? {}) as Context;
     } catch (error) {
-      this.#host.error(providerFault(error, "context_provider", "context"));
+      host.error(error as ChatError);
       return {};
     }
-  }
+  };
+
+  const opening: Opening = {
+    used: null,
+    refusal: null,
+    anew: false,
+    cut: false,
+    asked: false,
+    async frame(counts) {
+      opening.done();
+      const mode = (await page.known())?.authentication;
+      const required = mode === "required";
+      const signed = mode === "off" ? null : await token(required);
+      if (!signed && (opening.refusal || required)) {
+        throw opening.refusal ?? fault("authentication_required", "This chat needs a sign-in.", "Sign in.");
+      }
+      const resume = () => opening.resume(signed);
+      if (kept()) return resume;
+      const { key, context } = (start ??= { key: randomKey(env), context: await provided() });
+      const held = await share.lock("start");
+      // Another tab may have begun one meanwhile.
+      if (kept() || !counts()) {
+        held();
+        return resume;
+      }
+      release = held;
+      return () => {
+        opening.used = null;
+        return {
+          type: "start",
+          locale: page.locale(),
+          context: Object.assign(context, host.take()),
+          idempotency_key: key,
+          ...(signed && { token: signed.text, continue: !opening.anew }),
+        };
+      };
+    },
+    resume(token = tokens.own) {
+      const { conversation, resume_token } = kept() ?? { conversation: "", resume_token: "" };
+      const standing = host.standing();
+      const after = standing.conversation === conversation && standing.sequence;
+      opening.used = resume_token;
+      return {
+        type: "resume",
+        conversation,
+        resume_token,
+        ...(after && { after }),
+        ...(token && { token: token.text }),
+      };
+    },
+    done() {
+      release();
+      release = () => {};
+    },
+    entered() {
+      const { context = {} } = start ?? {};
+      opening.done();
+      start = opening.refusal = null;
+      opening.anew = opening.cut = false;
+      return context;
+    },
+  };
+  return opening;
 }

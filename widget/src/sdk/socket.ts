@@ -1,73 +1,77 @@
 // The life of one socket.
 
 import type { Environment, Wire } from "./environment.ts";
-import { decode, encode, type Inbound, type Outbound } from "./frames.ts";
+import { decode, encode, type Inbound, type Outbound, type Refusal } from "./frames.ts";
+
+export interface Link {
+  /** Whether the gateway has let it in. */
+  open: boolean;
+  /** When it took part in the conversation, in milliseconds; 0 before. */
+  joined: number;
+  /** What the gateway has refused before that. */
+  refusal?: Refusal;
+  send(frame: Outbound): void;
+  /** Something must come within this time, in milliseconds, or the connection is given up. */
+  watch(ms: number): void;
+  /** Closes it without a further word to its host. */
+  close(): void;
+}
 
 export interface LinkHost {
   opened(link: Link): void;
-  frame(link: Link, frame: Inbound): void;
+  frame(frame: Inbound, link: Link): void;
   /** It is gone, by the gateway or by `watch`. `close` is not told. */
   closed(link: Link, code: number, reason: string): void;
 }
 
-export class Link {
-  /** Whether the gateway has let it in. */
-  open = false;
-  /** When it took part in the conversation, in milliseconds; 0 before. */
-  joined = 0;
-  /** What the gateway last refused before that. */
-  refusal: (Inbound & { type: "error" }) | null = null;
-  #env: Environment;
-  #host: LinkHost | null;
-  #wire: Wire | null = null;
-  #watch: (() => void) | null = null;
+export function createLink(env: Environment, url: string, host: LinkHost): Link {
+  let wire: Wire | undefined;
+  let watching: (() => void) | null = null;
+  let live = true;
 
-  constructor(env: Environment, url: string, host: LinkHost) {
-    this.#env = env;
-    this.#host = host;
-    try {
-      const wire = (this.#wire = env.wire(url));
-      wire.onopen = () => {
-        this.open = true;
-        this.#host?.opened(this);
-      };
-      wire.onmessage = ({ data }) => {
-        this.#watch?.();
-        this.#watch = null;
-        const frame = decode(data);
-        if (frame) this.#host?.frame(this, frame);
-      };
-      wire.onclose = ({ code, reason }) => this.#lost(code, reason);
-    } catch {
-      env.after(0, () => this.#lost(1006, ""));
-    }
-  }
+  const seen = () => {
+    watching?.();
+    watching = null;
+  };
+  const leave = () => {
+    seen();
+    const was = live;
+    live = false;
+    return was;
+  };
+  const lost = (code: number, reason: string) => {
+    if (leave()) host.closed(link, code, reason);
+  };
+  const link: Link = {
+    open: false,
+    joined: 0,
+    send: (frame) => wire?.send(encode(frame)),
+    watch(ms) {
+      watching ??= env.after(ms, () => {
+        wire?.close();
+        lost(1006, "");
+      });
+    },
+    close() {
+      leave();
+      wire?.close();
+    },
+  };
 
-  send(frame: Outbound): void {
-    this.#wire?.send(encode(frame));
+  try {
+    wire = env.wire(url);
+    wire.onopen = () => {
+      link.open = true;
+      if (live) host.opened(link);
+    };
+    wire.onmessage = ({ data }) => {
+      seen();
+      const frame = decode(data);
+      if (frame && live) host.frame(frame, link);
+    };
+    wire.onclose = ({ code, reason }) => lost(code, reason);
+  } catch {
+    env.after(0, () => lost(1006, ""));
   }
-
-  /** Something must come within this time, in milliseconds, or the connection is given up. */
-  watch(ms: number): void {
-    this.#watch ??= this.#env.after(ms, () => {
-      this.#lost(1006, "");
-      this.close();
-    });
-  }
-
-  /** Closes it without a further word to its host. */
-  close(): void {
-    this.#host = null;
-    this.#watch?.();
-    try {
-      this.#wire?.close(1000);
-    } catch {}
-  }
-
-  #lost(code: number, reason: string): void {
-    const host = this.#host;
-    this.#host = null;
-    this.#watch?.();
-    host?.closed(this, code, reason);
-  }
+  return link;
 }

@@ -7,49 +7,41 @@ export interface Kept {
   resume_token: string;
 }
 
-export class Shelf {
-  #env: Environment;
-  #key: string;
-  /** What there is where the browser keeps nothing. */
-  #memory: string | null = null;
+export interface Shelf {
+  read(): Kept | null;
+  write(kept: Kept): void;
+  /** Forgets the conversation, whichever it is, or only where it is this one. */
+  clear(conversation?: string | null): void;
+}
 
-  constructor(env: Environment, key: string) {
-    this.#env = env;
-    this.#key = key;
-  }
-
-  read(): Kept | null {
+/** Where the browser keeps nothing, this tab's memory does. */
+export function createShelf(env: Environment, key: string): Shelf {
+  let memory: string | null = null;
+  const read = () => {
+    let text = memory;
     try {
-      const kept = JSON.parse(this.#text() ?? "null") as Partial<Kept> | null;
-      const { conversation, resume_token } = kept ?? {};
+      text ??= env.storage().getItem(key);
+      const { conversation, resume_token } = JSON.parse(text ?? "{}") as Partial<Kept>;
       return conversation && resume_token ? { conversation, resume_token } : null;
     } catch {
       return null;
     }
-  }
-
-  write({ conversation, resume_token }: Kept): void {
-    this.#memory = JSON.stringify({ conversation, resume_token });
-    try {
-      this.#env.storage().setItem(this.#key, this.#memory);
-      this.#memory = null;
-    } catch {}
-  }
-
-  /** Forgets the conversation, whichever it is, or only where it is this one. */
-  clear(conversation?: string): void {
-    if (conversation && this.read()?.conversation !== conversation) return;
-    this.#memory = null;
-    try {
-      this.#env.storage().removeItem(this.#key);
-    } catch {}
-  }
-
-  #text(): string | null {
-    try {
-      return this.#memory ?? this.#env.storage().getItem(this.#key);
-    } catch {
-      return this.#memory;
-    }
-  }
+  };
+  return {
+    read,
+    write({ conversation, resume_token }) {
+      memory = JSON.stringify({ conversation, resume_token });
+      try {
+        env.storage().setItem(key, memory);
+        memory = null;
+      } catch {}
+    },
+    clear(conversation) {
+      if (conversation && read()?.conversation !== conversation) return;
+      memory = null;
+      try {
+        env.storage().removeItem(key);
+      } catch {}
+    },
+  };
 }

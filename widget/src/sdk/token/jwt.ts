@@ -14,6 +14,9 @@ export interface Token {
   shared: boolean;
 }
 
+/** Two tokens whose `iat` lie closer are of one age, in seconds: the protocol's times are rounded. */
+export const SAME_S = 0.5;
+
 /** When a token is to be refreshed: so much of its lifetime has passed. */
 export const REFRESH_SHARE = 0.75;
 
@@ -31,6 +34,11 @@ export function read(text: string, got: number, shared = false): Token {
 /** Whether it is time for a newer one, by the time that it has been in this browser. */
 export function isOld({ lifetime, got }: Token, now: number): boolean {
   return now - got >= lifetime * REFRESH_SHARE * 1000;
+}
+
+/** Whether it was issued later than that, in seconds. */
+export function isNewer(token: Token, iat: number): boolean {
+  return token.iat > iat + SAME_S;
 }
 
 /** What a token service answers: white space around it, quotes around it. */

@@ -1,36 +1,33 @@
 // Calls the page's functions: one returns, another promises, a third calls back.
 
 import type { Environment } from "../environment.ts";
-import { fault, isFault } from "../fault.ts";
-import type { AuthTokenProvider, ChatError } from "../types.ts";
+import { fault } from "../fault.ts";
+import type { AuthTokenProvider } from "../types.ts";
 import { trim } from "./jwt.ts";
 
 /** How long a provider has, in milliseconds. */
 export const PROVIDER_MS = 10_000;
 
-/** What is thrown where a provider lets its time pass. */
-export const LATE = {};
-
 type Provider = (callback: (value: unknown, error?: unknown) => void) => unknown;
 
 /**
  * Calls the function without `this`. What it returns counts, now or promised, unless that is `undefined`: then the
- * callback is still to come, from a plain function as from an asynchronous one.
+ * callback is still to come, from a plain function as from an asynchronous one. Throws a `ChatError`, whose code begins
+ * with `code` and, where the time has passed, ends with `late`.
  */
-export function call(env: Environment, provider: Provider): Promise<unknown> {
+export function call(env: Environment, provider: Provider, what: string, code: string, late: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const done = env.after(PROVIDER_MS, () => reject(LATE));
+    const failed = (how: string, why: unknown) =>
+      reject(fault(`${code}_${how}`, `The ${what} provider: ${why}`, "Mend the page's function.", true));
+    const cancel = env.after(PROVIDER_MS, () => failed(late, "nothing within 10 s"));
     const settle = (value: unknown, error?: unknown) => {
-      done();
-      if (error) reject(error);
+      cancel();
+      if (error) failed("failed", error instanceof Error ? error.message : error);
       else resolve(value);
-    };
-    const returned = (value: unknown) => {
-      if (value !== undefined) settle(value);
     };
     const threw = (error: unknown) => settle(null, error || "it threw nothing");
     try {
-      Promise.resolve(provider(settle)).then(returned, threw);
+      Promise.resolve(provider(settle)).then((value) => value === undefined || settle(value), threw);
     } catch (error) {
       threw(error);
     }
@@ -49,23 +46,9 @@ export function find(env: Environment, path: string): AuthTokenProvider {
 
 /** Asks for a token. Throws a `ChatError`. */
 export async function askToken(env: Environment, provider: AuthTokenProvider): Promise<string> {
-  try {
-    const value = (await call(env, provider)) ?? "";
-    if (typeof value !== "string") throw `it gave ${typeof value}, not text`;
-    const token = trim(value);
-    if (token) return token;
-    throw fault("provider_empty", "The token provider gave no token.", "Is the customer signed in?");
-  } catch (error) {
-    throw providerFault(error, "provider", "token");
-  }
-}
-
-/** Names what went wrong in a provider. */
-export function providerFault(error: unknown, code: string, what: string): ChatError {
-  if (isFault(error)) return error;
-  if (error === LATE && what === "token") {
-    return fault(`${code}_timeout`, "The token provider gave nothing within 10 s.", "Return a token or null.", true);
-  }
-  const why = error === LATE ? "nothing within 10 s" : error instanceof Error ? error.message : String(error);
-  return fault(`${code}_failed`, `The ${what} provider failed: ${why}`, "See to the page's function.", true);
+  const value = (await call(env, provider, "token", "provider", "timeout")) ?? "";
+  const token = typeof value === "string" ? trim(value) : "";
+  if (token) return token;
+  const what = value === "" ? "no token" : `a ${typeof value}`;
+  throw fault("provider_empty", `The token provider gave ${what}.`, "Is the customer signed in?");
 }

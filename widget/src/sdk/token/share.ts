@@ -6,7 +6,7 @@ import type { ClearedReason } from "../types.ts";
 /** How long a tab waits for the others' answers, in milliseconds. */
 export const ANSWER_MS = 300;
 
-type Word =
+export type Word =
   | { type: "token"; text: string }
   | { type: "ask"; id: number }
   | { type: "answer"; id: number; text: string | null }
@@ -21,68 +21,64 @@ export interface ShareHost {
   cleared(conversation: string, reason: ClearedReason): void;
 }
 
-export class Share {
-  #env: Environment;
-  #name: string;
-  #host: ShareHost;
-  #channel: Channel | null = null;
-  #asked = 0;
-  #answers = 0;
-  /** How many tabs there are besides this one, while they are asked. */
-  #others = Infinity;
-  #enough = () => {};
-
-  constructor(env: Environment, name: string, host: ShareHost) {
-    this.#env = env;
-    this.#name = name;
-    this.#host = host;
-    try {
-      this.#channel = env.channel(name);
-      this.#channel.onmessage = ({ data }) => this.#hear(data as Word);
-      // Every tab holds this lock as long as it lives: that is how they are counted.
-      env.locks().request(`${name}:tab`, { mode: "shared" }, () => new Promise(() => {})).catch(() => {});
-    } catch {}
-  }
-
-  lock(name: "token" | "start"): Promise<() => void> {
-    return lock(this.#env, `${this.#name}:${name}`);
-  }
-
-  tell(word: Word): void {
-    this.#channel?.postMessage(word);
-  }
-
+export interface Share {
+  /** Waits for the lock among all tabs; resolves with what gives it back. */
+  lock(name: "token" | "start"): Promise<() => void>;
+  tell(word: Word): void;
   /** Has every other tab tell its token, through `heard`. */
-  async ask(): Promise<void> {
-    if (!this.#channel) return;
-    const id = (this.#asked = this.#env.random());
-    this.#answers = 0;
-    this.#others = Infinity;
-    const answered = new Promise<void>((resolve) => (this.#enough = resolve));
-    const cancel = this.#env.after(ANSWER_MS, this.#enough);
-    this.tell({ type: "ask", id });
-    try {
-      const { held = [] } = await this.#env.locks().query();
-      this.#others = held.filter(({ name }) => name === `${this.#name}:tab`).length - 1;
-      this.#count();
-    } catch {}
-    await answered;
-    cancel();
-  }
+  ask(): Promise<void>;
+}
 
-  #hear(word: Word): void {
-    if (word.type === "ask") this.tell({ type: "answer", id: word.id, text: this.#host.token() });
-    else if (word.type === "cleared") this.#host.cleared(word.conversation, word.reason);
+export function createShare(env: Environment, name: string, host: ShareHost): Share {
+  const tab = `${name}:tab`;
+  let channel: Channel | undefined;
+  let asked = 0;
+  let answers = 0;
+  /** How many tabs there are besides this one. */
+  let others = 0;
+  let enough = () => {};
+
+  const tell = (word: Word) => channel?.postMessage(word);
+  const count = () => {
+    if (answers >= others) enough();
+  };
+  const hear = (word: Word) => {
+    if (word.type === "ask") tell({ type: "answer", id: word.id, text: host.token() });
+    else if (word.type === "cleared") host.cleared(word.conversation, word.reason);
     else {
-      if (word.text) this.#host.heard(word.text);
-      if (word.type === "answer" && word.id === this.#asked) {
-        this.#answers += 1;
-        this.#count();
+      if (word.text) host.heard(word.text);
+      if (word.type === "answer" && word.id === asked) {
+        answers += 1;
+        count();
       }
     }
-  }
+  };
 
-  #count(): void {
-    if (this.#answers >= this.#others) this.#enough();
-  }
+  try {
+    channel = env.channel(name);
+    channel.onmessage = ({ data }) => hear(data as Word);
+    // Every tab holds this lock as long as it lives: that is how they are counted.
+    env.locks().request(tab, { mode: "shared" }, () => new Promise(() => {})).catch(() => {});
+  } catch {}
+
+  return {
+    lock: (what) => lock(env, `${name}:${what}`),
+    tell,
+    async ask() {
+      if (!channel) return;
+      const id = (asked = env.random());
+      answers = 0;
+      others = Infinity;
+      const answered = new Promise<void>((resolve) => (enough = resolve));
+      const cancel = env.after(ANSWER_MS, enough);
+      tell({ type: "ask", id });
+      try {
+        const { held = [] } = await env.locks().query();
+        others = held.filter((held) => held.name === tab).length - 1;
+        count();
+      } catch {}
+      await answered;
+      cancel();
+    },
+  };
 }
