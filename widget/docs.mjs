@@ -14,13 +14,13 @@ Generated from the types by \`npm run docs\` in \`widget/\`: change their commen
 [widget.md](widget.md).
 `;
 
-/** Everything that the package exports, as one page without links into anyone's sources. */
+/** Everything of src/reference.ts as one page, without links into anyone's sources. */
 async function reference() {
   const folder = await mkdtemp(join(tmpdir(), "usher-reference-"));
   try {
     const app = await Application.bootstrapWithPlugins({
       plugin: ["typedoc-plugin-markdown"],
-      entryPoints: [fileURLToPath(new URL("src/index.ts", import.meta.url))],
+      entryPoints: [fileURLToPath(new URL("src/reference.ts", import.meta.url))],
       tsconfig: fileURLToPath(new URL("tsconfig.json", import.meta.url)),
       out: folder,
       readme: "none",
@@ -35,6 +35,7 @@ async function reference() {
       parametersFormat: "table",
       interfacePropertiesFormat: "table",
       typeDeclarationFormat: "table",
+      tableColumnSettings: { hideInherited: true, hideOverrides: true, hideSources: true },
       sort: ["source-order"],
       // What the tests and the panel keep to themselves is no part of the package.
       excludeInternal: true,

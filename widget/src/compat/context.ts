@@ -64,7 +64,6 @@ export class PageContext {
   #provide(callback: (context: Context) => void): unknown {
     if (this.#given !== null) return this.#given;
     const said = this.#provider?.((context) => callback(known(context)));
-    const looked = (value: unknown): unknown => (value === undefined ? undefined : known(value));
-    return said instanceof Promise ? said.then(looked) : looked(said);
+    return Promise.resolve(said).then((value) => (value === undefined ? undefined : known(value)));
   }
 }

@@ -11,9 +11,11 @@ beforeEach(() => {
 
 /** What the chat would be told at its start: whether the provider returns, promises or calls back. */
 function asked(provider: ContextProvider | null): Promise<unknown> {
-  return new Promise((resolve) => {
-    const said = provider?.(resolve);
-    if (said !== undefined) resolve(said);
+  return new Promise((resolve, reject) => {
+    const returned = (value: unknown): void => {
+      if (value !== undefined) resolve(value);
+    };
+    Promise.resolve(provider?.(resolve)).then(returned, reject);
   });
 }
 
@@ -30,10 +32,11 @@ describe("the namespace", () => {
 
   it("keeps what lies under window.Microsoft already", () => {
     const user = { contactId: "8f1c" };
-    const mine = new Page({ Dynamic365: { Portal: { User: user } }, Omnichannel: { other: 1, LiveChatWidget: { x: 2 } } });
+    const omnichannel = { other: 1, LiveChatWidget: { x: 2 } };
+    const mine = new Page({ Dynamic365: { Portal: { User: user } }, Omnichannel: omnichannel });
     expect(mine.window.Microsoft).toMatchObject({
       Dynamic365: { Portal: { User: user } },
-      Omnichannel: { other: 1, LiveChatWidget: { x: 2, SDK: {} } },
+      Omnichannel: { other: 1, LiveChatWidget: { x: 2, SDK: { getFallbackInfoProvider: expect.any(Function) } } },
     });
   });
 });
@@ -60,6 +63,22 @@ describe("the token's provider", () => {
     page.sdk["setAuthTokenProvider"]?.(provider);
     expect(page.chat.tokens).toBe(provider);
     expect(provider).not.toHaveBeenCalled();
+  });
+
+  it("that is set after the chat has asked for a token has it ask once more", () => {
+    const late = { message: "No token.", action: "Sign in.", temporary: false };
+    for (const code of ["authentication_required", "provider_missing"]) {
+      page.chat.emit("error", { ...late, code });
+      page.sdk["setAuthTokenProvider"]?.(() => undefined);
+      page.sdk["setAuthTokenProvider"]?.(() => undefined);
+      expect(page.chat.calls.splice(0)).toEqual(["start"]);
+    }
+    page.chat.emit("error", { ...late, code: "authentication_required" });
+    page.chat.begin("c1");
+    page.sdk["setAuthTokenProvider"]?.(() => undefined);
+    page.chat.emit("error", { ...late, code: "rate_limited" });
+    page.sdk["setAuthTokenProvider"]?.(() => undefined);
+    expect(page.chat.calls).toEqual([]);
   });
 
   it("can be asked for and removed", () => {
@@ -94,6 +113,8 @@ describe("the context's provider", () => {
       () => withEmpty,
       () => Promise.resolve(withEmpty),
       (callback: (context: unknown) => void) => callback(withEmpty),
+      async (callback: (context: unknown) => void) => callback(withEmpty),
+      (callback: (context: unknown) => void) => void setTimeout(() => callback(withEmpty)),
     ]) {
       page.sdk["setContextProvider"]?.(provider);
       expect(await asked(page.chat.contexts)).toEqual(kept);
@@ -119,11 +140,10 @@ describe("the context's provider", () => {
 });
 
 describe("startChat", () => {
-  it("opens the panel and begins, and says nothing of a refusal that is heard as an event", () => {
-    page.chat.refusal = new Error("refused");
+  it("opens the panel, which begins or takes up the chat", () => {
     expect(page.sdk["startChat"]?.()).toBeUndefined();
-    expect(page.panel.calls).toEqual(["open"]);
-    expect(page.chat.calls).toEqual(["start"]);
+    expect(page.usher.calls).toEqual(["open"]);
+    expect(page.names()).toEqual(["onMaximize"]);
   });
 
   it("has its customContext stand in for the provider, for one conversation", async () => {
@@ -157,34 +177,62 @@ describe("startChat", () => {
 });
 
 describe("closeChat", () => {
-  it("ends the conversation and closes the panel; the page hears each of both once", () => {
+  it("ends the conversation and leaves the button; the page hears of it once, when it has ended", () => {
+    page.sdk["startChat"]?.();
     page.chat.begin("c1");
     page.names();
     page.sdk["closeChat"]?.();
     expect(page.chat.calls).toEqual(["end"]);
-    expect(page.names()).toEqual(["onClose"]);
+    expect(page.usher.calls).toEqual(["open", "minimize"]);
+    expect(page.names()).toEqual([]);
     page.chat.finish("customer");
-    expect(page.names()).toEqual(["closeChat"]);
+    expect(page.names()).toEqual(["closeChat", "onClose"]);
     page.sdk["closeChat"]?.();
-    expect(page.names()).toEqual(["onClose"]);
+    expect(page.names()).toEqual([]);
   });
 
-  it("closes what an agent has ended, from the documented listener", () => {
+  it("closes what an agent has ended, from the documented listener, and from one that repeats it", () => {
     page.window.addEventListener("lcw:threadUpdate", () => page.sdk["closeChat"]?.());
     page.window.addEventListener("lcw:closeChat", () => page.sdk["closeChat"]?.());
+    page.window.addEventListener("lcw:onClose", () => page.sdk["closeChat"]?.());
     page.chat.begin("c1");
     page.names();
     page.chat.finish("agent");
-    const names = page.names();
-    expect(names.filter((name) => name === "closeChat")).toHaveLength(1);
-    expect(names.slice(0, 2)).toEqual(["onMessageReceived", "threadUpdate"]);
+    expect(page.names().sort()).toEqual(["closeChat", "onClose", "onMessageReceived", "threadUpdate"]);
     expect(page.chat.calls).toEqual([]);
   });
 
-  it("without a conversation closes the panel alone", () => {
+  it("while one is about to begin ends that one, when it stands", () => {
+    page.sdk["startChat"]?.();
     page.sdk["closeChat"]?.();
     expect(page.chat.calls).toEqual([]);
-    expect(page.names()).toEqual(["onClose"]);
+    page.chat.begin("c1");
+    expect(page.chat.calls).toEqual(["end"]);
+  });
+
+  it("while one is about to begin is taken back by the page, by the customer, and by one that doesn't begin", () => {
+    const takenBack = [
+      () => page.sdk["startChat"]?.(),
+      () => page.usher.show("open"),
+      () => page.chat.emit("connection", { state: "idle" }),
+    ];
+    for (const takeBack of takenBack) {
+      page = new Page();
+      page.sdk["startChat"]?.();
+      page.sdk["closeChat"]?.();
+      takeBack();
+      page.chat.begin("c1");
+      expect(page.chat.calls).toEqual([]);
+    }
+  });
+
+  it("without a conversation leaves the button alone", () => {
+    page.sdk["startChat"]?.();
+    page.names();
+    page.sdk["closeChat"]?.();
+    expect(page.chat.calls).toEqual([]);
+    expect(page.usher.calls).toEqual(["open", "minimize"]);
+    expect(page.names()).toEqual([]);
   });
 });
 
@@ -211,9 +259,10 @@ describe("getAgentAvailability", () => {
 });
 
 describe("what there isn't", () => {
-  it("startProactiveChat opens the panel, and begins nothing for a customer who hasn't asked", () => {
+  it("startProactiveChat greets with its message, and begins nothing for a customer who hasn't asked", () => {
     page.sdk["startProactiveChat"]?.({ message: "Hello" }, true, { inNewWindow: true });
-    expect(page.panel.calls).toEqual(["open"]);
+    expect(page.usher.texts).toEqual({ greeting: "Hello" });
+    expect(page.usher.calls).toEqual([]);
     expect(page.chat.calls).toEqual([]);
   });
 

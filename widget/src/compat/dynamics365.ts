@@ -2,18 +2,10 @@
 // keeps its own script. docs/dynamics-365.md has the table: what works, what differs, and why. No token leaves through
 // here: providers are handed to the chat, which calls them when it needs one.
 
+import type { UsherApi } from "../panel/api.ts";
 import type { AuthTokenProvider, Chat, ContextProvider } from "../sdk/types.ts";
 import { PageContext } from "./context.ts";
 import { Story, fire } from "./events.ts";
-
-/** What this layer needs of the panel. */
-export interface Panel {
-  open(): void;
-  close(): void;
-  end(): void;
-  /** Hears of the panel being opened, minimised and closed, by whomever. */
-  on(name: "panel", listener: (detail: { state: "open" | "minimized" | "closed" }) => void): unknown;
-}
 
 /** How a page may begin a chat. `inNewWindow` has no effect: the chat stays on the page. */
 interface StartOptions {
@@ -30,7 +22,8 @@ interface Availability {
 
 type Tree = { [name: string]: Tree };
 
-const EVENT_OF_PANEL = { open: "onMaximize", minimized: "onMinimize", closed: "onClose" } as const;
+/** What a chat is refused for that only lacks a provider. */
+const NO_TOKEN = ["authentication_required", "provider_missing", "provider_not_found"];
 
 function mustBeFunction<F>(provider: F, method: string): F {
   if (typeof provider !== "function") throw new TypeError(`${method} takes a function, and got ${typeof provider}`);
@@ -42,18 +35,15 @@ function hasNoEffect(method: string): void {
 }
 
 /** Installs both, before the chat says `usher:ready`. */
-export function dynamics365(chat: Chat, panel: Panel): void {
+export function dynamics365(chat: Chat, usher: UsherApi): void {
   const context = new PageContext(chat);
-  const story = new Story(chat);
+  const story = new Story(chat, usher);
   let fallbackInfoProvider: unknown = null;
   let isAnswering = false;
-
-  const begin = (customContext?: unknown): void => {
-    if (customContext !== undefined && customContext !== null) context.give(customContext);
-    panel.open();
-    // A refusal is heard as an event.
-    chat.start().catch(() => undefined);
-  };
+  /** Pages set their provider once they have a token, which may be after the chat has asked for one. */
+  let lacksToken = false;
+  chat.on("error", ({ code }) => (lacksToken ||= NO_TOKEN.includes(code)));
+  chat.on("started", () => (lacksToken = false));
 
   const availability = async (): Promise<Availability> => {
     let isThere = true;
@@ -68,15 +58,16 @@ export function dynamics365(chat: Chat, panel: Panel): void {
   };
 
   const methods = {
-    startChat: (options?: StartOptions) => begin(options?.customContext),
-    startProactiveChat(): void {
-      hasNoEffect("the invitation of startProactiveChat");
-      panel.open();
+    startChat(options?: StartOptions): void {
+      if (options?.customContext) context.give(options.customContext);
+      story.open();
     },
-    closeChat(): void {
-      story.close(() => panel.end());
-      panel.close();
+    // An open panel begins a conversation, which nobody has asked for yet.
+    startProactiveChat(invitation?: { message?: string }): void {
+      if (invitation?.message) usher.setTexts({ greeting: invitation.message });
+      hasNoEffect("the pop-up of startProactiveChat");
     },
+    closeChat: () => story.close(),
     setContextProvider(provider: ContextProvider): void {
       context.provider = mustBeFunction(provider, "setContextProvider");
     },
@@ -84,10 +75,13 @@ export function dynamics365(chat: Chat, panel: Panel): void {
     removeContextProvider(): void {
       context.provider = null;
     },
-    setAuthTokenProvider: (provider: AuthTokenProvider) =>
-      chat.setAuthTokenProvider(mustBeFunction(provider, "setAuthTokenProvider")),
-    getAuthTokenProvider: () => chat.getAuthTokenProvider(),
-    removeAuthTokenProvider: () => chat.setAuthTokenProvider(null),
+    setAuthTokenProvider(provider: AuthTokenProvider): void {
+      usher.setAuthTokenProvider(mustBeFunction(provider, "setAuthTokenProvider"));
+      if (lacksToken) chat.start().catch(() => undefined);
+      lacksToken = false;
+    },
+    getAuthTokenProvider: () => usher.getAuthTokenProvider(),
+    removeAuthTokenProvider: () => usher.setAuthTokenProvider(null),
     // A page may ask again from the very event: a published example does, without end.
     getAgentAvailability: () => (isAnswering ? undefined : availability()),
     setAuthCodeProvider(provider: unknown): void {
@@ -109,6 +103,5 @@ export function dynamics365(chat: Chat, panel: Panel): void {
   const sdk = path.reduce((outer, name) => (outer[name] ??= {}), window as unknown as Tree);
   Object.assign(sdk, methods);
 
-  panel.on("panel", ({ state }) => fire(EVENT_OF_PANEL[state]));
   window.addEventListener("usher:ready", () => fire("ready"), { once: true });
 }

@@ -30,7 +30,10 @@ describe("a conversation", () => {
     page.chat.finish("customer");
     page.chat.begin("c2");
     page.chat.finish("customer");
-    expect(page.names()).toEqual(["startChat", "chatQueued", "closeChat", "startChat", "chatQueued", "closeChat"]);
+    expect(page.names()).toEqual([
+      ...["startChat", "chatQueued", "closeChat", "onClose"],
+      ...["startChat", "chatQueued", "closeChat", "onClose"],
+    ]);
   });
 
   it("that an agent ends is told with its tag, then as an update of the thread", () => {
@@ -61,7 +64,7 @@ describe("a conversation", () => {
     page.chat.begin("c1");
     page.chat.emit("cleared", { reason: "signed_out" });
     page.chat.emit("cleared", { reason: "left" });
-    expect(page.names()).toEqual(["startChat", "chatQueued", "closeChat"]);
+    expect(page.names()).toEqual(["startChat", "chatQueued", "closeChat", "onClose"]);
   });
 });
 
@@ -121,8 +124,27 @@ it("an agent who takes the chat is both assigned and accepted, and a queue alone
 });
 
 it("the panel is maximised, minimised and closed", () => {
-  for (const state of ["open", "minimized", "closed"] as const) page.panel.show({ state });
+  for (const state of ["open", "minimized", "closed"] as const) page.usher.show(state);
   expect(page.names()).toEqual(["onMaximize", "onMinimize", "onClose"]);
+});
+
+it("a widget that was closed with its chat is not closed once more with its panel, until it was opened again", () => {
+  page.chat.begin("c1");
+  page.chat.finish("customer");
+  page.names();
+  page.usher.show("closed");
+  expect(page.names()).toEqual([]);
+  page.usher.show("open");
+  page.usher.show("closed");
+  expect(page.names()).toEqual(["onMaximize", "onClose"]);
+});
+
+it("what is unread, and the state that the panel begins in, are nothing that happens to the panel", () => {
+  page.usher.show("minimized", 1);
+  page.usher.show("minimized", 2);
+  page.usher.show("open");
+  page.usher.show("open", 1);
+  expect(page.names()).toEqual(["onMaximize"]);
 });
 
 describe("lcw:error", () => {

@@ -1,5 +1,6 @@
 // What the page hears: the documented events, told from those of the chat.
 
+import type { PanelState, UsherApi } from "../panel/api.ts";
 import type { Chat, ChatEvents } from "../sdk/types.ts";
 import { lcwError } from "./errors.ts";
 
@@ -15,44 +16,72 @@ function heard(messageType: "user" | "system", past: boolean, ...tags: string[])
 /** One chat as the page hears it, which knows no reconnects: each thing is told once. */
 export class Story {
   readonly #chat: Chat;
+  readonly #usher: UsherApi;
   /** The conversation that the page knows of. */
   #conversation: string | null = null;
+  /** Whether the page was told that the conversation, and that the widget, was closed. */
   #isClosed = true;
+  #isShut = true;
+  #state: PanelState;
+  /** One is about to begin; the page has closed it already, and it is to be ended when it stands. */
+  #isStarting = false;
+  #isUnwanted = false;
   #agent: string | undefined;
   /** Written in this tab, and not known to be stored. */
   readonly #waiting = new Set<string>();
 
-  constructor(chat: Chat) {
+  constructor(chat: Chat, usher: UsherApi) {
     this.#chat = chat;
+    this.#usher = usher;
+    this.#state = usher.getState().panel;
+    usher.on("panel", ({ state }) => this.#panel(state));
     chat.on("started", (started) => this.#started(started));
     chat.on("message", (message) => this.#message(message));
     chat.on("assigned", ({ agent, past }) => this.#assigned(agent, past));
     chat.on("ended", ({ by, past }) => this.#ended(by, past));
     chat.on("cleared", () => this.#closed());
+    chat.on("connection", ({ state }) => {
+      if (state === "idle" || state === "ended") this.#isStarting = this.#isUnwanted = false;
+    });
     chat.on("error", (error) => {
       const detail = lcwError(error);
       if (detail !== undefined) fire("error", detail);
     });
   }
 
-  /** Ends the conversation where one is under way; the page hears of it once it has ended. */
-  close(end: () => void): void {
-    const { conversation, connection } = this.#chat.getState();
-    if (conversation !== null && connection !== "ended") end();
+  open(): void {
+    this.#wanted();
+    this.#usher.open();
+  }
+
+  /** Ends the conversation where one is under way, of which the page hears once it has ended. The button stays. */
+  close(): void {
+    // The page hears that it was closed, and not that it was minimised besides.
+    if (this.#state === "open") this.#state = "minimized";
+    this.#usher.minimize();
+    if (this.#chat.hasConversation()) this.#usher.end();
+    else if (this.#isStarting) this.#isUnwanted = true;
     else this.#closed();
+  }
+
+  #wanted(): void {
+    this.#isStarting = !this.#chat.hasConversation();
+    this.#isUnwanted = false;
   }
 
   #started({ conversation, resumed, agent }: ChatEvents["started"]): void {
     this.#agent = agent;
     if (conversation === this.#conversation) return;
     this.#conversation = conversation;
-    this.#isClosed = false;
+    this.#isClosed = this.#isShut = false;
     if (resumed) {
       fire("chatRetrieved");
     } else {
       fire("startChat");
       fire("chatQueued");
     }
+    if (this.#isUnwanted) this.#usher.end();
+    this.#isStarting = this.#isUnwanted = false;
   }
 
   #message({ id, sequence, from, delivery, past }: ChatEvents["message"]): void {
@@ -88,5 +117,24 @@ export class Story {
     if (this.#isClosed) return;
     this.#isClosed = true;
     fire("closeChat");
+    this.#shut();
+  }
+
+  /** Ending the chat is the customer's way of closing the widget; the panel itself may stay. */
+  #shut(): void {
+    if (this.#isShut) return;
+    this.#isShut = true;
+    fire("onClose");
+  }
+
+  /** The same state again tells of something unread. */
+  #panel(state: PanelState): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    if (state === "closed") return this.#shut();
+    if (state === "minimized") return fire("onMinimize");
+    this.#isShut = false;
+    this.#wanted();
+    fire("onMaximize");
   }
 }

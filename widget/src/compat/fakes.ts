@@ -1,5 +1,6 @@
 // A chat, a panel and a window that the tests of this folder move by hand.
 
+import type { PanelState, UsherApi, UsherEventName, UsherEvents } from "../panel/api.ts";
 import type {
   AuthTokenProvider,
   Chat,
@@ -11,7 +12,8 @@ import type {
   Message,
   Settings,
 } from "../sdk/types.ts";
-import { dynamics365, type Panel } from "./dynamics365.ts";
+import type { Texts } from "../texts/index.ts";
+import { dynamics365 } from "./dynamics365.ts";
 
 type Listener = (detail: never) => void;
 
@@ -33,7 +35,6 @@ export class FakeChat implements Chat {
   tokens: AuthTokenProvider | null = null;
   contexts: ContextProvider | null = null;
   readonly told: Context[] = [];
-  refusal: Error | undefined;
   isReachable = true;
   readonly #listeners = new Map<ChatEventName, Listener[]>();
 
@@ -63,7 +64,7 @@ export class FakeChat implements Chat {
 
   start(): Promise<void> {
     this.calls.push("start");
-    return this.refusal === undefined ? Promise.resolve() : Promise.reject(this.refusal);
+    return Promise.resolve();
   }
 
   settings(): Promise<Settings> {
@@ -96,7 +97,7 @@ export class FakeChat implements Chat {
   }
 
   hasConversation(): boolean {
-    return this.state.conversation !== null;
+    return this.state.conversation !== null && this.state.connection !== "ended";
   }
 
   messages(): readonly Message[] {
@@ -123,32 +124,85 @@ export class FakeChat implements Chat {
   signOut(): void {}
 }
 
-export class FakePanel implements Panel {
+export class FakeUsher implements UsherApi {
   readonly calls: string[] = [];
-  show: (detail: { state: "open" | "minimized" | "closed" }) => void = () => undefined;
+  readonly ready = Promise.resolve();
+  texts: Partial<Texts> = {};
+  #panel: PanelState = "minimized";
+  #listener: (detail: UsherEvents["panel"]) => void = () => undefined;
   readonly #chat: FakeChat;
 
   constructor(chat: FakeChat) {
     this.#chat = chat;
   }
 
+  /** As the customer would, or something unread. */
+  show(panel: PanelState, unread = 0): void {
+    this.#panel = panel;
+    this.#listener({ state: panel, unread });
+  }
+
   open(): void {
     this.calls.push("open");
-    this.show({ state: "open" });
+    this.show("open");
+  }
+
+  minimize(): void {
+    this.calls.push("minimize");
+    this.show("minimized");
   }
 
   close(): void {
     this.calls.push("close");
-    this.show({ state: "closed" });
+    this.show("closed");
+  }
+
+  on<Name extends UsherEventName>(_: Name, listener: (detail: UsherEvents[Name]) => void): () => void {
+    this.#listener = listener as (detail: UsherEvents["panel"]) => void;
+    return () => undefined;
+  }
+
+  getState(): ReturnType<UsherApi["getState"]> {
+    return { ...this.#chat.getState(), panel: this.#panel, unread: 0 };
+  }
+
+  setTexts(texts: Partial<Texts>): void {
+    this.texts = texts;
+  }
+
+  setAuthTokenProvider(provider: AuthTokenProvider | null): void {
+    this.#chat.setAuthTokenProvider(provider);
+  }
+
+  getAuthTokenProvider(): AuthTokenProvider | null {
+    return this.#chat.getAuthTokenProvider();
+  }
+
+  setContextProvider(provider: ContextProvider | null): void {
+    this.#chat.setContextProvider(provider);
+  }
+
+  getContextProvider(): ContextProvider | null {
+    return this.#chat.getContextProvider();
+  }
+
+  setContext(context: Context): void {
+    this.#chat.setContext(context);
   }
 
   end(): void {
     this.#chat.end();
   }
 
-  on(_: "panel", listener: (detail: { state: "open" | "minimized" | "closed" }) => void): void {
-    this.show = listener;
+  send(text: string): Message {
+    return this.#chat.send(text);
   }
+
+  signIn(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
+  signOut(): void {}
 }
 
 /** The methods, as a page calls them: without types. */
@@ -163,7 +217,7 @@ const EVENTS = (
 export class Page {
   readonly window = new EventTarget() as EventTarget & { Microsoft?: unknown };
   readonly chat = new FakeChat();
-  readonly panel = new FakePanel(this.chat);
+  readonly usher = new FakeUsher(this.chat);
   readonly heard: [string, unknown][] = [];
 
   constructor(microsoft?: unknown) {
@@ -172,7 +226,7 @@ export class Page {
     for (const name of EVENTS) {
       this.window.addEventListener(`lcw:${name}`, (event) => this.heard.push([name, (event as CustomEvent).detail]));
     }
-    dynamics365(this.chat, this.panel);
+    dynamics365(this.chat, this.usher);
   }
 
   get sdk(): Sdk {
