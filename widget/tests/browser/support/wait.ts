@@ -3,7 +3,7 @@
 import { expect } from "vitest";
 
 /** The longest that any condition is waited for, in milliseconds. */
-export const PATIENCE = 20_000;
+export const PATIENCE = 15_000;
 
 /** Reads a value again and again until what is expected of it holds: `await eventually(() => …).toBe(…)`. */
 export function eventually<Value>(read: () => Value | Promise<Value>) {

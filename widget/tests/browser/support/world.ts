@@ -7,6 +7,7 @@ import { Desk } from "./desk.ts";
 import { Gateway } from "./gateway.ts";
 import type { GatewaySettings } from "./gateway.ts";
 import { Shop } from "./shop.ts";
+import { PATIENCE } from "./wait.ts";
 
 /** What a test has at hand. */
 export interface World {
@@ -47,6 +48,7 @@ export function begin(settings: Partial<GatewaySettings> = {}): World {
   });
   beforeEach(() => {
     open.shop?.reset();
+    open.gateway?.network.restore();
     errors = [];
     tolerated = [];
   });
@@ -73,6 +75,7 @@ export function begin(settings: Partial<GatewaySettings> = {}): World {
     },
     async customer(options = {}) {
       const context = await there(open.browser).newContext(options);
+      context.setDefaultTimeout(PATIENCE);
       contexts.push(context);
       context.on("weberror", (error) => errors.push(String(error.error())));
       await context.addInitScript(() => {
