@@ -7,7 +7,7 @@ export default defineConfig({
       {
         test: {
           name: "browser",
-          include: ["tests/browser/**/*.test.ts"],
+          include: ["tests/{browser,panel}/**/*.test.ts"],
           environment: "node",
           globalSetup: "tests/browser/support/setup.ts",
           maxWorkers: 2,
