@@ -74,7 +74,7 @@ for (const scheme of ["light", "dark"] as const) {
     world.gateway.network.restore();
     world.shop.answer = "mint";
     world.shop.lifetime = 900;
-    await panel.button("Sign in again").click();
+    await panel.bar("The chat goes on").getByRole("button", { name: /^Sign in/ }).click();
     await panel.message("Waiting for the network").filter({ hasText: "Sent" }).waitFor();
 
     await panel.button("Minimize").click();
