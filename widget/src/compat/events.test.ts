@@ -25,21 +25,21 @@ describe("a conversation", () => {
     expect(page.names()).toEqual(["chatRetrieved"]);
   });
 
-  it("that follows another one is told as the first was", () => {
+  it("that follows another one is told as the first was", async () => {
     page.chat.begin("c1");
-    page.chat.finish("customer");
+    await page.chat.finish("customer");
     page.chat.begin("c2");
-    page.chat.finish("customer");
+    await page.chat.finish("customer");
     expect(page.names()).toEqual([
       ...["startChat", "chatQueued", "closeChat", "onClose"],
       ...["startChat", "chatQueued", "closeChat", "onClose"],
     ]);
   });
 
-  it("that an agent ends is told with its tag, then as an update of the thread", () => {
+  it("that an agent ends is told with its tag, then as an update of the thread", async () => {
     page.chat.begin("c1");
     page.names();
-    page.chat.finish("agent");
+    await page.chat.finish("agent");
     const detail = { channelData: { tags: ["system", "agentendconversation"] }, messageType: "system" };
     expect(page.heard).toEqual([
       ["onMessageReceived", detail],
@@ -47,10 +47,10 @@ describe("a conversation", () => {
     ]);
   });
 
-  it("that the gateway ends is a session that was closed", () => {
+  it("that the gateway ends is a session that was closed", async () => {
     page.chat.begin("c1");
     page.names();
-    page.chat.finish("system", true);
+    await page.chat.finish("system", true);
     const detail = { channelData: { tags: ["system", "primarysessionclosed"] }, messageType: "system" };
     expect(page.heard).toEqual([
       ["onHistoryMessageReceived", detail],
@@ -128,9 +128,9 @@ it("the panel is maximised, minimised and closed", () => {
   expect(page.names()).toEqual(["onMaximize", "onMinimize", "onClose"]);
 });
 
-it("a widget that was closed with its chat is not closed once more with its panel, until it was opened again", () => {
+it("a widget that was closed with its chat is not closed once more with its panel, until it was opened again", async () => {
   page.chat.begin("c1");
-  page.chat.finish("customer");
+  await page.chat.finish("customer");
   page.names();
   page.usher.show("closed");
   expect(page.names()).toEqual([]);

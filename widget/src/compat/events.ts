@@ -38,7 +38,8 @@ export class Story {
     chat.on("started", (started) => this.#started(started));
     chat.on("message", (message) => this.#message(message));
     chat.on("assigned", ({ agent, past }) => this.#assigned(agent, past));
-    chat.on("ended", ({ by, past }) => this.#ended(by, past));
+    // A page may close the chat, or begin another, as soon as it hears of it: by then this one has to be over.
+    chat.on("ended", ({ by, past }) => queueMicrotask(() => this.#ended(by, past)));
     chat.on("cleared", () => this.#closed());
     chat.on("connection", ({ state }) => {
       if (state === "idle" || state === "ended") this.#isStarting = this.#isUnwanted = false;
