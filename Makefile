@@ -1,5 +1,6 @@
-# `make test` is everything a change must pass. It needs a Rust toolchain, a C compiler and make; what else it
-# needs it installs under target/tools, as any user of a Debian. Each step is a target of its own: `make help`.
+# `make test` is everything a change must pass. It needs a Rust toolchain, a C compiler, make, and Node with npm; what
+# else it needs it installs under target/tools, as any user of a Debian, and Chromium as a package of the system, as root
+# or by sudo. Each step is a target of its own: `make help`.
 
 CARGO ?= cargo
 PROPTEST_RNG_SEED ?= 1
@@ -23,14 +24,21 @@ endif
 # Validators of the documents, and Schemathesis: pinned by hashes, in an environment of their own.
 PYTHON_TOOLS := $(TOOLS)/schemathesis/installed
 
+# What the widget is built and tested with: npm keeps beside the modules what it has installed.
+NODE_MODULES := widget/node_modules/.package-lock.json
+
+# The browser of the widget's tests: its name on the PATH, or its path.
+CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))) chromium)
+export CHROMIUM
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test fmt lint deny doc unit golden it deploy autobahn explore load demo bench clean
+.PHONY: help test fmt lint deny doc widget unit golden it deploy browser autobahn explore load demo bench clean
 
 help: ## Says what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
-test: fmt lint deny doc unit it ## Everything below, in this order, up to the first failure
+test: fmt lint deny doc widget unit it browser ## Everything below, in this order, up to the first failure
 
 fmt: ## Formatting, as rustfmt would have it
 	@echo '== fmt'
@@ -48,6 +56,11 @@ doc: ## The documentation of the sources; a warning fails
 	@echo '== doc'
 	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --locked --workspace --no-deps
 
+# Before cargo's tests: the binary holds widget/dist. `npm run build` in widget/ writes it anew.
+widget: $(NODE_MODULES) ## The widget without a browser: types, tests, and that dist/ is what its sources say and light enough
+	@echo '== widget'
+	@cd widget && npm run --silent types && npm run --silent unit && npm run --silent check
+
 # Random stories are the same ones at each run, so that a change is judged by itself; `make explore` looks for new ones.
 unit: ## Tests beside the sources, and the examples in their documentation
 	@echo '== unit'
@@ -64,6 +77,12 @@ it: $(DEPLOY_TOOLS) $(PYTHON_TOOLS) ## Tests of the built binaries over real soc
 deploy: $(DEPLOY_TOOLS) ## Of these the tests of deploy/ alone: the image's parts, the unit, Prometheus and its alerts
 	@echo '== deploy'
 	@$(CARGO) test --quiet --locked --test it -- deploy:: prometheus::
+
+browser: $(NODE_MODULES) ## The widget in a real Chromium, against the real binary
+	@echo '== browser'
+	@command -v '$(CHROMIUM)' >/dev/null || { echo '   installing Chromium'; .ci/install chromium; }
+	@$(CARGO) build --quiet --locked
+	@cd widget && CHROMIUM="$$(command -v '$(CHROMIUM)')" npm run --silent browser
 
 autobahn: ## The public suite for WebSockets against an echo behind the widgets' own; needs Python 2.7
 	@echo '== autobahn'
@@ -100,6 +119,12 @@ load: ## Load of every kind against the release build, in small; nothing acknowl
 
 clean: ## Removes everything that was built, the tools included
 	@$(CARGO) clean
+	@rm -rf widget/node_modules
+
+$(NODE_MODULES): widget/package.json widget/package-lock.json
+	@command -v npm >/dev/null || { echo '   there is no npm: install Node 20 or newer, with npm' >&2; exit 1; }
+	@echo '== installing what the widget is built with'
+	@cd widget && npm ci --silent --ignore-scripts --no-audit --no-fund && touch ../$@
 
 $(DENY):
 	@echo '== installing cargo-deny $(DENY_VERSION) under $(TOOLS)'

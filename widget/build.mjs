@@ -1,8 +1,136 @@
-// Builds what the binary serves and what the npm package holds: `dist/` is committed, so that building usher needs no
+// Builds what the binary serves and what the npm package holds. `dist/` is committed, so that building usher needs no
 // Node. `node build.mjs --check` writes nothing, and fails where `dist/` is not what the sources say.
 
-import { build } from "esbuild";
+import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { brotliCompressSync, brotliDecompressSync, constants, gunzipSync, gzipSync } from "node:zlib";
 
-const common = { bundle: true, minify: true, target: "es2022", charset: "utf8", legalComments: "none", write: true };
-await build({ ...common, entryPoints: ["src/script.ts"], format: "iife", outfile: "dist/usher.js" });
-await build({ ...common, entryPoints: ["src/index.ts"], format: "esm", outfile: "dist/usher.mjs" });
+import { generateDtsBundle } from "dts-bundle-generator";
+import { build, transform } from "esbuild";
+
+const target = "es2022";
+/** The most that a file may weigh with gzip, in bytes. */
+const limits = { "usher.js": 25_600, "usher.mjs": 8_192 };
+const encodings = {
+  gz: { encode: (bytes) => gzipSync(bytes, { level: 9 }), decode: gunzipSync },
+  br: {
+    encode: (bytes) =>
+      brotliCompressSync(bytes, {
+        params: {
+          [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
+          [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT,
+          [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
+        },
+      }),
+    decode: brotliDecompressSync,
+  },
+};
+
+/** A style sheet is imported as its text, which the panel adopts: esbuild alone would keep every blank of it. */
+const styles = {
+  name: "styles",
+  setup(plugin) {
+    plugin.onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const { code } = await transform(await readFile(path, "utf8"), { loader: "css", minify: true, target });
+      return { contents: code.trim(), loader: "text" };
+    });
+  },
+};
+
+async function script(entry, format) {
+  const built = await build({
+    entryPoints: [entry],
+    bundle: true,
+    minify: true,
+    target,
+    format,
+    charset: "utf8",
+    legalComments: "none",
+    absWorkingDir: import.meta.dirname,
+    plugins: [styles],
+    write: false,
+  });
+  return Buffer.from(built.outputFiles[0].contents);
+}
+
+/** The types of the module in one file, with their comments. That they hold is for `tsc --noEmit`. */
+function types(entry) {
+  const [text] = generateDtsBundle([{ filePath: entry, output: { noBanner: true, sortNodes: false } }], {
+    preferredConfigPath: `${import.meta.dirname}/tsconfig.json`,
+  });
+  return Buffer.from(text);
+}
+
+/** Each file's name and what it holds, the compressed forms not among them. */
+async function files() {
+  process.chdir(import.meta.dirname);
+  return {
+    "usher.js": await script("src/script.ts", "iife"),
+    "usher.mjs": await script("src/index.ts", "esm"),
+    "usher.d.ts": types("src/index.ts"),
+  };
+}
+
+async function write(built) {
+  await rm("dist", { recursive: true, force: true });
+  await mkdir("dist");
+  for (const [name, bytes] of Object.entries(built)) {
+    await writeFile(`dist/${name}`, bytes);
+    for (const [ending, { encode }] of Object.entries(encodings)) {
+      await writeFile(`dist/${name}.${ending}`, encode(bytes));
+    }
+  }
+}
+
+/** What in `dist/` is not as it would be written. Compressed files are judged by what they hold: zlibs differ. */
+async function stale(built) {
+  const unread = new Set(await readdir("dist"));
+  const holds = async (name, decode, bytes) => {
+    try {
+      return unread.delete(name) && decode(await readFile(`dist/${name}`)).equals(bytes);
+    } catch {
+      return false;
+    }
+  };
+  const found = [];
+  for (const [name, bytes] of Object.entries(built)) {
+    const forms = [[name, (kept) => kept]];
+    forms.push(...Object.entries(encodings).map(([ending, { decode }]) => [`${name}.${ending}`, decode]));
+    for (const [form, decode] of forms) {
+      if (!(await holds(form, decode, bytes))) {
+        found.push(form);
+      }
+    }
+  }
+  return [...found, ...unread];
+}
+
+/** Prints what each file weighs; the names of those that weigh too much. */
+function weigh(built) {
+  const column = (value) => String(value).padStart(9);
+  console.log(`${"file".padEnd(12)}${["bytes", "gzip", "brotli", "limit"].map(column).join("")}`);
+  const heavy = [];
+  for (const [name, bytes] of Object.entries(built)) {
+    const [gzip, brotli] = Object.values(encodings).map(({ encode }) => encode(bytes).length);
+    const limit = limits[name];
+    console.log(`${name.padEnd(12)}${[bytes.length, gzip, brotli, limit ?? "-"].map(column).join("")}`);
+    if (limit !== undefined && gzip > limit) {
+      heavy.push(`${name} weighs ${gzip} bytes with gzip, ${gzip - limit} more than it may`);
+    }
+  }
+  return heavy;
+}
+
+const built = await files();
+const faults = weigh(built);
+if (process.argv.includes("--check")) {
+  const names = await stale(built);
+  if (names.length > 0) {
+    faults.push(`not what the sources say: ${names.map((name) => `dist/${name}`).join(", ")}; \`npm run build\``);
+  }
+} else {
+  await write(built);
+}
+for (const fault of faults) {
+  console.error(fault);
+}
+process.exitCode = faults.length > 0 ? 1 : 0;

@@ -8,11 +8,13 @@ mod echo;
 pub mod keys;
 mod online;
 pub mod queue;
+mod reach;
 pub mod schema;
 pub mod serve;
 mod source;
 pub mod token;
 pub mod webhook;
+pub mod widget;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -93,6 +95,10 @@ enum Command {
     /// About the programs that may call the consumer API: add one, replace its secret, list them.
     #[command(subcommand)]
     Client(client::ClientCommand),
+    /// The lines that put a widget on a page, with the hash that pins what they load.
+    ///
+    /// Exit code 0 with the lines, 2 where there is no such widget, 64 where the configuration can't be used.
+    Widget(widget::WidgetArgs),
     /// About the configuration's form.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -175,6 +181,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         }
         Command::Webhook(WebhookCommand::List(args)) => webhook::list(args, &vars, &mut out),
         Command::Webhook(WebhookCommand::Replay(args)) => webhook::replay(args, &vars, &mut out),
+        Command::Widget(args) => widget::run(args, &vars, &mut out, &mut io::stderr()),
         Command::Client(command) => client::run(command, &vars, &mut out, &mut io::stderr()),
         Command::Config(ConfigCommand::Schema(args)) => schema::run(args, &mut out),
         #[cfg(debug_assertions)]

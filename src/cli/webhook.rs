@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use crate::domain::id::{ConversationId, WebhookId};
 
 use super::Exit;
 use super::check::load_or_report;
+use super::reach::reachable;
 
 /// How long the gateway may take to answer; releasing very many conversations takes its time.
 const ANSWER_WITHIN: Duration = Duration::from_mins(5);
@@ -147,16 +148,6 @@ fn ask(ops: SocketAddr, path: &str, body: Option<String>) -> Result<Value, Strin
     })
 }
 
-/// An address that listens everywhere is reached on loopback.
-fn reachable(ops: SocketAddr) -> SocketAddr {
-    let address = match ops.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(address, ops.port())
-}
-
 fn root(error: &reqwest::Error) -> String {
     let mut last: &dyn std::error::Error = error;
     while let Some(cause) = last.source() {
@@ -204,15 +195,6 @@ fn shown(answer: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_listens_everywhere_is_reached_on_loopback() {
-        for (listens, reached) in
-            [("0.0.0.0:8082", "127.0.0.1:8082"), ("[::]:8082", "[::1]:8082"), ("10.0.0.1:1", "10.0.0.1:1")]
-        {
-            assert_eq!(reachable(listens.parse().unwrap()), reached.parse().unwrap());
-        }
-    }
 
     #[test]
     fn endpoints_are_shown_with_what_is_parked() {

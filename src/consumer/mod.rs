@@ -9,6 +9,7 @@ mod auth;
 mod body;
 mod call;
 mod commands;
+mod console;
 mod conversations;
 mod docs;
 mod events;
@@ -149,6 +150,7 @@ pub fn router(state: ConsumerState) -> Router {
     };
     let all = Router::new();
     let all = routes.into_iter().fold(all, |all, route| all.route(route.path, route.serve));
+    let all = all.merge(console::routes());
     all.fallback(async || {
         Problem::new(Code::NotFound, "There is nothing at this path; see the consumer API at /docs.")
     })

@@ -172,7 +172,7 @@ impl Conversations {
                 last_seen,
                 awaited: Awaited::default(),
                 live,
-                left: Left::new(),
+                left: Left::default(),
                 recent,
                 signals,
             }),
@@ -286,7 +286,8 @@ impl Conversations {
         }
     }
 
-    /// Locked for a lookup or an insertion only, never across an await: a panic can't leave it half-changed.
+    /// Locked for a lookup or an insertion only, never across an await: a panic can't leave it half-changed. No cache
+    /// is asked meanwhile: one that tidies up drops conversations, which are forgotten under this very lock.
     fn live(&self) -> std::sync::MutexGuard<'_, HashMap<ConversationId, Held>> {
         self.shared.live.lock().unwrap_or_else(PoisonError::into_inner)
     }

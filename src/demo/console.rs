@@ -1,5 +1,5 @@
-//! The console's server side: the agent's page asks here, and here the consumer API is asked with the console's key.
-//! The key never reaches the page.
+//! The console's server side: the page that the gateway serves at `/console`, and the consumer API asked with the
+//! console's key. The key never reaches the page, which finds that it needs none.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,7 +21,8 @@ use super::shop::Shop;
 /// How long one answer of the consumer API may take; the stream of events has no end.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-const PREFIX: &str = "/console/api";
+/// Where the consumer API begins, there and here.
+const API: &str = "/v1/";
 
 /// A client of the consumer API.
 pub(super) struct Console {
@@ -52,8 +53,10 @@ impl Console {
         headers: &HeaderMap,
         body: Bytes,
     ) -> reqwest::Result<reqwest::Response> {
-        let url = format!("http://{}/v1{path}", self.consumer);
-        let mut request = self.client.request(method, url).header(header::AUTHORIZATION, self.key.clone());
+        let mut request = self.client.request(method, format!("http://{}{path}", self.consumer));
+        if path.starts_with(API) {
+            request = request.header(header::AUTHORIZATION, self.key.clone());
+        }
         for name in [header::ACCEPT, header::CONTENT_TYPE, header::HeaderName::from_static("last-event-id")] {
             if let Some(value) = headers.get(&name) {
                 request = request.header(name, value);
@@ -66,21 +69,22 @@ impl Console {
     }
 }
 
-/// What the console's page may ask: these calls of the consumer API and no others, under the same names.
+/// What the console's page may load and ask, under the same paths as at the gateway, and nothing else of it.
 pub(super) fn routes() -> Router<Shop> {
-    let conversation = |call: &str| format!("{PREFIX}/conversations/{{id}}{call}");
-    Router::new()
-        .route(&format!("{PREFIX}/events"), get(forward))
-        .route(&format!("{PREFIX}/conversations"), get(forward))
+    let conversation = |call: &str| format!("/v1/conversations/{{id}}{call}");
+    let calls = ["/messages", "/end", "/read", "/typing", "/reconnect", "/authentication-request"];
+    let calls =
+        calls.into_iter().fold(Router::new(), |all, call| all.route(&conversation(call), post(forward)));
+    calls
+        .route("/console", get(forward))
+        .route("/console/{file}", get(forward))
+        .route("/v1/events", get(forward))
+        .route("/v1/conversations", get(forward))
         .route(&conversation(""), get(forward))
         .route(&conversation("/events"), get(forward))
-        .route(&conversation("/messages"), post(forward))
         .route(&conversation("/assignment"), put(forward))
-        .route(&conversation("/end"), post(forward))
-        .route(&conversation("/read"), post(forward))
-        .route(&conversation("/authentication-request"), post(forward))
-        .route(&format!("{PREFIX}/revocations"), get(forward).post(forward))
-        .route(&format!("{PREFIX}/revocations/{{id}}"), delete(forward))
+        .route("/v1/revocations", get(forward).post(forward))
+        .route("/v1/revocations/{id}", delete(forward))
 }
 
 async fn forward(
@@ -92,7 +96,7 @@ async fn forward(
 ) -> Response {
     let console = shop.console();
     let Some(path) = path_of(&uri) else {
-        return (StatusCode::NOT_FOUND, "not found: this is no id of a conversation or a revocation\n")
+        return (StatusCode::NOT_FOUND, "not found: this is no id, and no file of the console\n")
             .into_response();
     };
     let asked = tokio::time::timeout(ANSWER_WITHIN, console.ask(method, &path, &headers, body)).await;
@@ -101,8 +105,10 @@ async fn forward(
         return (StatusCode::BAD_GATEWAY, "the gateway does not answer: is it stopping?\n").into_response();
     };
     let mut response = Response::builder().status(answer.status());
-    if let Some(kind) = answer.headers().get(header::CONTENT_TYPE) {
-        response = response.header(header::CONTENT_TYPE, kind);
+    for name in [header::CONTENT_TYPE, header::CONTENT_SECURITY_POLICY, header::RETRY_AFTER] {
+        if let Some(value) = answer.headers().get(&name) {
+            response = response.header(name, value);
+        }
     }
     // A stream of events would outlive the drain, and the drain would wait for it.
     let lifecycle = console.lifecycle.clone();
@@ -111,13 +117,12 @@ async fn forward(
     response.body(body).unwrap_or_else(|_| StatusCode::BAD_GATEWAY.into_response())
 }
 
-/// The consumer API's path and query for a request of the page. A path of plain ids alone is handed on: nothing in
-/// it can be read as another path by whoever reads it next.
-fn path_of(uri: &Uri) -> Option<String> {
-    let path = uri.path().strip_prefix(PREFIX)?;
-    let plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-'));
-    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    plain.then(|| format!("{path}{query}"))
+/// The path and the query to ask the gateway for. A path of plain names alone is handed on: nothing in it can be read
+/// as another path by whoever reads it next.
+fn path_of(uri: &Uri) -> Option<&str> {
+    let path = uri.path();
+    let plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'.'));
+    (plain && !path.contains("..")).then(|| uri.path_and_query().map_or(path, |whole| whole.as_str()))
 }
 
 #[cfg(test)]
@@ -126,13 +131,14 @@ mod tests {
 
     #[test]
     fn a_path_is_handed_on_with_its_query_and_only_where_it_is_plain() {
-        let path = |text: &str| path_of(&text.parse().unwrap());
-        assert_eq!(path("/console/api/events?after=latest").as_deref(), Some("/events?after=latest"));
-        assert_eq!(path("/console/api/conversations/0-a/end").as_deref(), Some("/conversations/0-a/end"));
-        assert_eq!(path("/console/api/revocations/0-a").as_deref(), Some("/revocations/0-a"));
-        for other in ["/console/api/conversations/%2e%2e/end", "/console/api/conversations/../x", "/console"]
+        for plain in ["/v1/events?after=latest", "/v1/conversations/0-a/end", "/console", "/console/main.js"]
         {
-            assert_eq!(path(other), None, "{other}");
+            assert_eq!(path_of(&plain.parse().unwrap()), Some(plain));
+        }
+        for other in
+            ["/v1/conversations/%2e%2e/end", "/v1/conversations/../x", "/console/..", "/console/a%2fb"]
+        {
+            assert_eq!(path_of(&other.parse().unwrap()), None, "{other}");
         }
     }
 }

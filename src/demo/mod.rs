@@ -6,6 +6,7 @@
 
 mod console;
 mod folder;
+mod sessions;
 mod settings;
 mod shop;
 mod tokens;
@@ -182,8 +183,8 @@ fn announce(out: &mut dyn Write, places: &Places<'_>) -> io::Result<()> {
         "\
 usher demo: everything in one process, reachable from this machine only
 
-  Open the shop      http://{shop}/          chat as a customer; a sign-in lasts {seconds} s
-  Open the console   http://{shop}/console   answer as an agent
+  Open the shop      http://{shop}/          chat as a customer, answer as an agent beside it; a token lasts {seconds} s
+  The console alone  http://{shop}/console   with nothing else on the page
 
   In a second terminal, what a routing engine reads:
     curl -N -H \"Authorization: {key}\" http://{consumer}/v1/events

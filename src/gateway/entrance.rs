@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, ORIGIN, RETRY_AFTER, UPGRADE};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER, UPGRADE};
 use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
 
@@ -80,6 +82,7 @@ pub(super) enum Refused {
     UnknownWidget,
     OriginNotAllowed,
     NotAnUpgrade,
+    MethodNotAllowed,
     NotFound,
 }
 
@@ -98,7 +101,7 @@ pub(super) fn enter(
     let address = AddressBlock::of(client);
     let permit = Permit::take(gateway, address)?;
     let (tenant, widget_id) = find(gateway, names).ok_or(Refused::UnknownWidget)?;
-    let origin = origin(request, &tenant.widgets[&widget_id])?;
+    let origin = origin(request.headers(), &tenant.widgets[&widget_id])?;
     if request.method() != Method::GET || !request.headers().contains_key(UPGRADE) {
         return Err(Refused::NotAnUpgrade);
     }
@@ -121,7 +124,8 @@ pub(super) fn client(gateway: &Gateway, request: &Request<Incoming>, peer: IpAdd
     client_address(peer, &headers, trusted)
 }
 
-fn find(gateway: &Gateway, names: &str) -> Option<(Arc<Tenant>, WidgetId)> {
+/// The tenant and the widget of `tenant/widget`, their ids.
+pub(super) fn find(gateway: &Gateway, names: &str) -> Option<(Arc<Tenant>, WidgetId)> {
     let (tenant, widget) = names.split_once('/')?;
     let tenant = gateway.tenants.get(&tenant.parse::<TenantId>().ok()?)?;
     let widget: WidgetId = widget.parse().ok()?;
@@ -129,8 +133,8 @@ fn find(gateway: &Gateway, names: &str) -> Option<(Arc<Tenant>, WidgetId)> {
 }
 
 /// A page's origin is one of the widget's, exactly. A browser always sends it; what is no browser may not.
-fn origin(request: &Request<Incoming>, widget: &Widget) -> Result<Option<String>, Refused> {
-    let mut origins = request.headers().get_all(ORIGIN).iter();
+pub(super) fn origin(headers: &HeaderMap, widget: &Widget) -> Result<Option<String>, Refused> {
+    let mut origins = headers.get_all(ORIGIN).iter();
     match (origins.next(), origins.next()) {
         (None, _) if widget.require_origin => Err(Refused::OriginNotAllowed),
         (None, _) => Ok(None),
@@ -163,6 +167,7 @@ impl Refused {
             Self::UnknownWidget => "unknown_widget",
             Self::OriginNotAllowed => "origin_not_allowed",
             Self::NotAnUpgrade => "not_an_upgrade",
+            Self::MethodNotAllowed => "method_not_allowed",
             Self::NotFound => "not_found",
         }
     }
@@ -176,6 +181,7 @@ impl Refused {
             Self::UnknownWidget | Self::NotFound => StatusCode::NOT_FOUND,
             Self::OriginNotAllowed => StatusCode::FORBIDDEN,
             Self::NotAnUpgrade => StatusCode::UPGRADE_REQUIRED,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         }
     }
 
@@ -189,12 +195,19 @@ impl Refused {
                 "Your address holds as many connections as it may; close one, or connect again later."
             }
             Self::TooManyConnections => "This node holds as many connections as it may; connect again later.",
-            Self::UnknownWidget => "There is no such tenant or widget; the path is /chat/{tenant}/{widget}.",
+            Self::UnknownWidget => {
+                "There is no such tenant or widget; the path is /chat/{tenant}/{widget}, or \
+                 /widget/v1/settings/{tenant}/{widget}."
+            }
             Self::OriginNotAllowed => {
                 "The page's Origin is not among the widget's allowed_origins; the operator can add it, exactly."
             }
             Self::NotAnUpgrade => "Only a WebSocket handshake (RFC 6455, version 13) is answered here.",
-            Self::NotFound => "There is nothing here; widgets connect at /chat/{tenant}/{widget}.",
+            Self::MethodNotAllowed => "This is read with GET or HEAD, and nothing else.",
+            Self::NotFound => {
+                "There is nothing here; widgets connect at /chat/{tenant}/{widget}, and pages load \
+                 /widget/v1/usher.js. A path with a hash has what the release of that hash shipped."
+            }
         }
     }
 
@@ -202,12 +215,16 @@ impl Refused {
         match self {
             Self::TooManyAttempts { wait } => Some(wait),
             Self::Draining | Self::TooManyConnectionsOfAddress | Self::TooManyConnections => Some(ROOM_RETRY),
-            Self::UnknownWidget | Self::OriginNotAllowed | Self::NotAnUpgrade | Self::NotFound => None,
+            Self::UnknownWidget
+            | Self::OriginNotAllowed
+            | Self::NotAnUpgrade
+            | Self::MethodNotAllowed
+            | Self::NotFound => None,
         }
     }
 
     /// The answer, as problem details (RFC 9457).
-    pub(super) fn response(self, correlation_id: &str) -> Response<String> {
+    pub(super) fn response(self, correlation_id: &str) -> Response<Full<Bytes>> {
         let status = self.status();
         let problem = Problem {
             r#type: "about:blank",
@@ -217,8 +234,8 @@ impl Refused {
             code: self.code(),
             correlation_id,
         };
-        let body = serde_json::to_string(&problem).expect("a problem has string keys only");
-        let mut response = Response::new(body);
+        let body = serde_json::to_vec(&problem).expect("a problem has string keys only");
+        let mut response = Response::new(body.into());
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -228,6 +245,9 @@ impl Refused {
             // In whole seconds (RFC 9110 §10.2.3), rounded up: who comes at that time is let in.
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self == Self::MethodNotAllowed {
+            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         }
         if self == Self::NotAnUpgrade {
             headers.insert(UPGRADE, HeaderValue::from_static("websocket"));

@@ -10,10 +10,10 @@ const ONCE: [hyper::header::HeaderName; 3] = [UPGRADE, SEC_WEBSOCKET_KEY, SEC_WE
 
 /// The answer to a handshake; none where it isn't one. A handshake has no body: what a proxy takes for one would be
 /// frames to us.
-pub(super) fn accept<B: Body>(request: &Request<B>) -> Option<Response<String>> {
+pub(super) fn accept<B: Body, A: Default>(request: &Request<B>) -> Option<Response<A>> {
     let said_once = ONCE.iter().all(|name| request.headers().get_all(name).iter().count() == 1);
     if !said_once || !request.body().is_end_stream() {
         return None;
     }
-    create_response_with_body(request, String::new).ok()
+    create_response_with_body(request, A::default).ok()
 }

@@ -20,15 +20,13 @@ mod session;
 mod start;
 mod upgrade;
 mod websocket;
+mod widget_files;
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use hyper::service::service_fn;
 use ipnet::IpNet;
 use tokio::net::TcpListener;
 
@@ -45,6 +43,7 @@ use crate::metrics::Metrics;
 
 pub use addresses::Addresses;
 pub use rates::ConversationRates;
+pub use widget_files::WidgetFile;
 
 /// What every session needs, shared by all.
 #[derive(Debug)]
@@ -82,14 +81,14 @@ pub struct Gateway {
 /// Serves the widgets until the process stops. While it drains, new upgrades are answered 503.
 pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener) {
     let lifecycle = gateway.lifecycle.clone();
-    let service = |peer| {
+    let answer = |peer| {
         let gateway = gateway.clone();
-        service_fn(move |request| ready(Ok::<_, Infallible>(upgrade::answer(&gateway, request, peer))))
+        move |request| upgrade::answer(&gateway, request, peer)
     };
-    // No address waits with more request heads than it may have connections.
+    // No address has more that aren't upgraded yet than it may have connections.
     let half_open = HalfOpen::new(gateway.limits.connections_per_address, gateway.trusted_proxies.clone());
     let gate = Gate { half_open, metrics: gateway.metrics.clone() };
-    listener::serve_strangers(listener, lifecycle, gate, service).await;
+    listener::serve_strangers(listener, lifecycle, gate, answer).await;
 }
 
 /// The longest frame of a widget for a tenant, in bytes: room for the largest token and the fields beside it.

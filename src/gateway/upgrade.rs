@@ -3,6 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use hyper::{Request, Response};
@@ -14,15 +16,21 @@ use super::entrance::{Entrance, Permit, Refused, client, enter};
 use super::handshake::accept;
 use super::refused::correlation_id;
 use super::session::{Session, run};
+use super::widget_files;
 
-type Answer = Response<String>;
+type Answer = Response<Full<Bytes>>;
 
-/// `/chat/`, two ids of 63 bytes, and the `/` between them.
-const PATH_LOGGED_MAX: usize = 133;
+/// `/widget/v1/settings/`, two ids of 63 bytes, and the `/` between them.
+const PATH_LOGGED_MAX: usize = 147;
 
 /// Answers one request of the public listener.
 pub(super) fn answer(gateway: &Arc<Gateway>, mut request: Request<Incoming>, peer: SocketAddr) -> Answer {
     let client = client(gateway, &request, peer.ip());
+    if let Some(path) = request.uri().path().strip_prefix(widget_files::PREFIX) {
+        let answered = widget_files::answer(gateway, &request, path);
+        let refuse = |refused| refuse(gateway, request.uri().path(), client, refused);
+        return answered.unwrap_or_else(|refused| widget_files::for_pages(refuse(refused)));
+    }
     match enter(gateway, &request, client) {
         Ok((entrance, permit)) => upgrade(gateway, &mut request, client, entrance, permit),
         Err(refused) => refuse(gateway, request.uri().path(), client, refused),

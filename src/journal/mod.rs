@@ -34,7 +34,7 @@ pub use failure::Fault;
 pub use follow::{FOLLOW_BATCH_MAX, Follow, Followed};
 pub use position::{Position, PositionRefused};
 use state::{Change, Expected};
-pub use state::{Item, KEY_BYTES_MAX, Revision, Update, Watch, Written};
+pub use state::{Item, KEY_BYTES_MAX, KeepsUp, Revision, Seen, Update, Watch, Written};
 
 /// The handle: cheap to clone, shared by everything that writes or reads.
 #[derive(Clone)]

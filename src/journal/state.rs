@@ -2,6 +2,8 @@
 //!
 //! A value's own expiry stands in the value, and its reader judges it.
 
+use std::time::Duration;
+
 use super::Journal;
 use super::error::JournalError;
 
@@ -10,6 +12,9 @@ pub const KEY_BYTES_MAX: usize = 512;
 
 /// How many deletions a watch may fall behind before it has to begin anew.
 pub(super) const DELETIONS_KEPT: i64 = 10_000;
+
+/// The pause of a watch after a failure.
+const RETRY_AFTER: Duration = Duration::from_millis(250);
 
 /// A version of a value. A greater one is later; none is ever used twice, whatever is deleted between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,8 +72,39 @@ pub enum Update {
     },
 }
 
-/// The keys under a prefix: first as they are, then as they change. Of several changes of one key between two
-/// calls, only the last is seen.
+/// What a watch has seen since it was last asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// In order of their revisions. Of several changes of one key only the last.
+    pub updates: Vec<Update>,
+    /// Whether they are all that is there, and not only what has changed: what was known before and is not among them
+    /// has been deleted meanwhile.
+    pub is_everything: bool,
+}
+
+impl Seen {
+    /// The keys that have a value.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.updates.iter().filter_map(|update| match update {
+            Update::Put(item) => Some(item.key.as_str()),
+            Update::Deleted { .. } => None,
+        })
+    }
+}
+
+/// Who keeps up with a prefix: what it knows is then what the journal holds.
+pub trait KeepsUp: Sync {
+    /// What it is that it knows, for the log.
+    const WHAT: &str;
+
+    /// Adopts what a watch has seen.
+    ///
+    /// # Errors
+    /// Where it had to read the journal besides and couldn't: everything is handed over once more.
+    fn take(&self, seen: Seen) -> impl Future<Output = Result<(), JournalError>> + Send;
+}
+
+/// The keys under a prefix: first as they are, then as they change.
 #[derive(Debug)]
 pub struct Watch {
     pub(super) journal: Journal,
@@ -77,20 +113,46 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// The next updates, in order of their revisions. The first call returns what is there, be it nothing; each
-    /// later one waits until something has changed.
+    /// The next updates. The first call returns what is there, be it nothing; each later one waits until something
+    /// has changed. A watch that fell some 10 000 deletions behind begins anew.
     ///
     /// # Errors
-    /// [`JournalError::Lagged`] where the watch fell some 10 000 deletions behind, and the reader's own.
-    pub async fn next(&mut self) -> Result<Vec<Update>, JournalError> {
+    /// Where the journal can't be read, or is closed.
+    pub async fn next(&mut self) -> Result<Seen, JournalError> {
         loop {
-            let (updates, up_to) = self.journal.updates(&self.prefix, self.seen).await?;
-            let is_first = self.seen.is_none();
+            let is_everything = self.seen.is_none();
+            let (updates, up_to) = match self.journal.updates(&self.prefix, self.seen).await {
+                Err(JournalError::Lagged) => {
+                    self.seen = None;
+                    continue;
+                }
+                read => read?,
+            };
             self.seen = Some(up_to);
-            if is_first || !updates.is_empty() {
-                return Ok(updates);
+            if is_everything || !updates.is_empty() {
+                return Ok(Seen { updates, is_everything });
             }
             self.journal.state_after(up_to).await?;
+        }
+    }
+
+    /// Hands everything to `reader`, and then every change, until the journal is closed. After a failure, which is
+    /// logged, and a pause the reader gets everything once more.
+    pub async fn keep_up<Reader: KeepsUp>(mut self, reader: &Reader) {
+        loop {
+            let taken = match self.next().await {
+                Ok(seen) => reader.take(seen).await,
+                Err(error) => Err(error),
+            };
+            match taken {
+                Ok(()) => {}
+                Err(JournalError::Closed) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "{} of other nodes can't be read; it is tried again", Reader::WHAT);
+                    tokio::time::sleep(RETRY_AFTER).await;
+                    self.seen = None;
+                }
+            }
         }
     }
 }

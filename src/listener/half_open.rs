@@ -1,4 +1,4 @@
-//! Connections whose first request head hasn't come: bounded in number, for the node and for each address.
+//! Strangers' connections that have no answer yet: bounded in number, for the node and for each address.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,8 +12,8 @@ use crate::domain::address_block::AddressBlock;
 /// How many a node keeps: twice what 400 connections a second make that need the whole time for a head.
 const HALF_OPEN_MAX: usize = 8192;
 
-/// The connections of a listener that haven't said yet what they want. They cost a descriptor and a task each, and
-/// nobody knows whose they are.
+/// The connections of a listener that haven't said yet what they want, or are still being answered. They cost a
+/// descriptor and a task each, and no other limit counts them.
 #[derive(Debug)]
 pub struct HalfOpen {
     per_address: usize,

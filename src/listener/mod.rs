@@ -1,9 +1,12 @@
 //! A TCP listener and HTTP/1.1 on it, bounded from the first byte: every listener of usher is served by this.
 
 mod half_open;
+#[cfg(test)]
+mod tests;
 
 use std::cell::Cell;
 use std::convert::Infallible;
+use std::future::{Ready, pending, ready};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -14,7 +17,8 @@ use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
@@ -31,13 +35,18 @@ const HEADERS_MAX: usize = 64;
 /// What is left of a request or an answer when the process stops is waited for so long: whoever never finishes sending
 /// or reading must not hold the exit up.
 const LAST_ANSWER: Duration = Duration::from_secs(2);
+/// A stranger's connection that is no WebSocket by then is dropped: at a kilobyte a second the largest script comes
+/// through within that, and whoever doesn't read its answer mustn't hold a descriptor for ever.
+const STRANGER_MAX: Duration = Duration::from_mins(1);
+/// An answer's body up to here is taken by the socket at once, whoever reads it.
+const SHORT_BYTES: u64 = 4096;
 /// After a failed accept (no descriptors left, for one) the listener rests for so long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What bounds the strangers of a listener before they have said anything.
 #[derive(Debug, Clone)]
 pub struct Gate {
-    /// The connections that haven't sent a whole request head.
+    /// The connections that have no answer yet, or a long one that isn't read.
     pub half_open: Arc<HalfOpen>,
     /// Where those are counted that were dropped.
     pub metrics: Arc<Metrics>,
@@ -50,22 +59,30 @@ where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Send + 'static,
     B: Body<Data: Send, Error: std::error::Error + Send + Sync> + Send + 'static,
 {
-    accept_all(listener, lifecycle, None, service).await;
+    accept_all(listener, lifecycle, None, None, |peer, _| service(peer)).await;
 }
 
-/// The same where strangers connect: one that comes while too many have sent no whole request head is dropped at once.
-pub async fn serve_strangers<F, S, B>(listener: TcpListener, lifecycle: Lifecycle, gate: Gate, service: F)
+/// The same where strangers connect, who are answered at once: a connection that comes while too many have no answer
+/// yet is dropped, and so is one that is no WebSocket after a minute. `answer` is asked for one that answers a
+/// connection.
+pub async fn serve_strangers<F, A, B>(listener: TcpListener, lifecycle: Lifecycle, gate: Gate, answer: F)
 where
-    F: Fn(SocketAddr) -> S,
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Send + 'static,
+    F: Fn(SocketAddr) -> A,
+    A: Fn(Request<Incoming>) -> Response<B> + Send + 'static,
     B: Body<Data: Send, Error: std::error::Error + Send + Sync> + Send + 'static,
 {
-    accept_all(listener, lifecycle, Some(gate), service).await;
+    let service = |peer, waiting| Stranger { answer: answer(peer), waiting: Cell::new(waiting) };
+    accept_all(listener, lifecycle, Some(gate), Some(STRANGER_MAX), service).await;
 }
 
-async fn accept_all<F, S, B>(listener: TcpListener, lifecycle: Lifecycle, gate: Option<Gate>, service: F)
-where
-    F: Fn(SocketAddr) -> S,
+async fn accept_all<F, S, B>(
+    listener: TcpListener,
+    lifecycle: Lifecycle,
+    gate: Option<Gate>,
+    longest: Option<Duration>,
+    service: F,
+) where
+    F: Fn(SocketAddr, Option<Waiting>) -> S,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Send + 'static,
     B: Body<Data: Send, Error: std::error::Error + Send + Sync> + Send + 'static,
 {
@@ -80,8 +97,12 @@ where
                 if matches!(waiting, Some(None)) {
                     continue;
                 }
-                let service = Heard { service: service(peer), waiting: Cell::new(waiting.flatten()) };
-                lifecycle.spawn(serve_connection(stream, lifecycle.clone(), service));
+                // Answers and frames are written whole: waiting to fill a segment would only delay them.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "TCP_NODELAY could not be set");
+                }
+                let service = service(peer, waiting.flatten());
+                lifecycle.spawn(serve_connection(stream, lifecycle.clone(), longest, service));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -96,38 +117,40 @@ impl Gate {
         let waiting = self.half_open.admit(peer.ip());
         if waiting.is_none() {
             self.metrics.connection_refused("half_open");
-            tracing::debug!(%peer, "a connection was dropped: too many have sent no whole request head");
+            tracing::debug!(%peer, "a connection was dropped: too many have no answer yet");
         }
         waiting
     }
 }
 
-/// A service that gives up the connection's place at the gate with its first request head.
-struct Heard<S> {
-    service: S,
+/// What answers one connection of a stranger. It gives up its place at the gate with the answer: what has become a
+/// WebSocket other limits count, and after a short answer it ends. A long one lasts as long as its reader takes.
+struct Stranger<A> {
+    answer: A,
     waiting: Cell<Option<Waiting>>,
 }
 
-impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for Heard<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
+impl<A: Fn(Request<Incoming>) -> Response<B>, B: Body> Service<Request<Incoming>> for Stranger<A> {
+    type Response = Response<B>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<B>, Infallible>>;
 
-    fn call(&self, request: Request<Incoming>) -> S::Future {
-        drop(self.waiting.take());
-        self.service.call(request)
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let response = (self.answer)(request);
+        if response.body().size_hint().lower() <= SHORT_BYTES {
+            drop(self.waiting.take());
+        }
+        ready(Ok(response))
     }
 }
 
-async fn serve_connection<S, B>(stream: TcpStream, lifecycle: Lifecycle, service: S)
+/// Serves HTTP on one connection until it ends, is a WebSocket, or was served for as long as it may be.
+async fn serve_connection<I, S, B>(stream: I, lifecycle: Lifecycle, longest: Option<Duration>, service: S)
 where
+    I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Send + 'static,
     B: Body<Data: Send, Error: std::error::Error + Send + Sync> + Send + 'static,
 {
-    // Answers and frames are written whole: waiting to fill a segment would only delay them.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY could not be set");
-    }
     // Not hyper-util's `auto` builder: with that, a client that says nothing is never timed out.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -137,8 +160,15 @@ where
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = pin!(connection);
+    let over = async {
+        match longest {
+            Some(longest) => tokio::time::sleep(longest).await,
+            None => pending().await,
+        }
+    };
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = over => return,
         () = lifecycle.stopped() => {
             connection.as_mut().graceful_shutdown();
             tokio::time::timeout(LAST_ANSWER, connection).await.unwrap_or(Ok(()))

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 
-use crate::journal::{JournalError, Revision, Update, Watch, Written};
+use crate::journal::{JournalError, KeepsUp, Revision, Seen, Update, Written};
 
 use super::Revocations;
 use super::book::Change;
@@ -16,50 +16,31 @@ use super::stored::{self, Kept};
 const TIDIED_EVERY: Duration = Duration::from_mins(1);
 /// Deletions under way at once: the journal commits them together.
 const DELETED_AT_ONCE: usize = 64;
-/// The pause after a failure.
-const RETRY_AFTER: Duration = Duration::from_millis(250);
+
+impl KeepsUp for Revocations {
+    const WHAT: &str = "the revocations";
+
+    async fn take(&self, seen: Seen) -> Result<(), JournalError> {
+        let mut changes: Vec<Change> = if seen.is_everything { self.gone(&seen).await? } else { Vec::new() };
+        changes.extend(seen.updates.into_iter().filter_map(change));
+        let reaches = self.adopt(changes);
+        self.sweep_soon(reaches);
+        Ok(())
+    }
+}
 
 impl Revocations {
     /// Follows the journal and tidies up, until the process stops.
     pub async fn run(self) {
         tokio::select! {
             () = self.0.lifecycle.stopped() => {}
-            () = async { tokio::join!(self.follow(), self.tidy()); } => {}
+            () = async { tokio::join!(self.0.journal.watch(stored::PREFIX).keep_up(&self), self.tidy()); } => {}
         }
     }
 
-    async fn follow(&self) {
-        let mut watch = self.0.journal.watch(stored::PREFIX);
-        let mut is_first = true;
-        loop {
-            match self.turn(&mut watch, is_first).await {
-                Ok(()) => is_first = false,
-                Err(JournalError::Closed) => return,
-                Err(JournalError::Lagged) => {
-                    watch = self.0.journal.watch(stored::PREFIX);
-                    is_first = true;
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the revocations of other nodes can't be read; it is tried again");
-                    tokio::time::sleep(RETRY_AFTER).await;
-                }
-            }
-        }
-    }
-
-    async fn turn(&self, watch: &mut Watch, is_first: bool) -> Result<(), JournalError> {
-        let updates = watch.next().await?;
-        let mut changes: Vec<Change> = if is_first { self.gone(&updates).await? } else { Vec::new() };
-        changes.extend(updates.into_iter().filter_map(change));
-        let reaches = self.adopt(changes);
-        self.sweep_soon(reaches);
-        Ok(())
-    }
-
-    /// What is held here and not among all that the watch began with. It may have been stored since, so the journal
-    /// is asked.
-    async fn gone(&self, all: &[Update]) -> Result<Vec<Change>, JournalError> {
-        let there: HashSet<&str> = all.iter().filter_map(key_of).collect();
+    /// What is held here and not there. It may have been stored since, so the journal is asked.
+    async fn gone(&self, everything: &Seen) -> Result<Vec<Change>, JournalError> {
+        let there: HashSet<&str> = everything.keys().collect();
         let held: Vec<(String, Revision)> =
             self.book().iter().map(|(kept, revision)| (kept.id.clone(), revision)).collect();
         let mut gone = Vec::new();
@@ -105,13 +86,6 @@ impl Revocations {
             Written::Stored(revision) => Some(Change::Gone(id, revision)),
             Written::Conflict | Written::Unknown => None,
         }
-    }
-}
-
-fn key_of(update: &Update) -> Option<&str> {
-    match update {
-        Update::Put(item) => Some(&item.key),
-        Update::Deleted { .. } => None,
     }
 }
 

@@ -1,11 +1,12 @@
-//! How usher speaks, pure: the widget protocol `usher.v1`, frame by frame, and the form of the events that consumers
-//! read. Nothing here decides anything.
+//! How usher speaks, pure: the widget protocol `usher.v1`, frame by frame, the form of the events that consumers read,
+//! and what HTTP agrees on. Nothing here decides anything.
 
 mod client_frame;
 mod close;
 mod error;
 mod event;
 mod fields;
+mod negotiation;
 mod schema;
 mod server_frame;
 mod views;
@@ -18,6 +19,7 @@ pub use event::{
     write_event, write_typing,
 };
 pub use fields::FrameFault;
+pub use negotiation::{Coding, is_known};
 pub use schema::without_nulls;
 pub use server_frame::{Limits, NOTHING, ServerFrame, replayed_frame};
 pub use views::{AuthenticationView, ContextView, Rfc3339, VariableView, VariablesView, role_name};

@@ -161,7 +161,7 @@ async fn a_customer_of_the_demo_is_seen_signed_in_by_the_agent_who_answers() {
     widget.say(json!({ "type": "message", "id": "m1", "text": "Hello" })).await;
     assert_eq!(widget.hear("accepted").await["id"], "m1");
 
-    let listed = demo.json("/console/api/conversations?tenant=demo").await;
+    let listed = demo.json("/v1/conversations?tenant=demo").await;
     let [seen] = listed["items"].as_array().unwrap().as_slice() else { panic!("{listed}") };
     let id = started["conversation"].as_str().unwrap();
     assert_eq!((seen["id"].as_str(), &seen["authenticated"]), (Some(id), &json!(true)), "{seen}");
@@ -169,7 +169,7 @@ async fn a_customer_of_the_demo_is_seen_signed_in_by_the_agent_who_answers() {
     assert_eq!((&cart["value"], &cart["verified"]), (&json!(1249.5), &json!(true)), "{seen}");
 
     let answer = json!({ "text": "Good day", "id": "a1", "name": "Agent" });
-    assert_eq!(demo.post(&format!("/console/api/conversations/{id}/messages"), answer).await.status(), 201);
+    assert_eq!(demo.post(&format!("/v1/conversations/{id}/messages"), answer).await.status(), 201);
     let heard = widget.hear("message").await;
     assert_eq!((&heard["from"], &heard["text"]), (&json!("agent"), &json!("Good day")), "{heard}");
 
@@ -186,7 +186,7 @@ async fn a_customers_sign_in_that_the_console_revokes_ends_within_a_second_and_m
     let mut widget = demo.signed_in("ada").await;
     let ada = json!({ "tenant": "demo", "subject": "ada", "issuer": "shop.example" });
     let within_a_second = tokio::time::timeout(Duration::from_secs(1), async {
-        let answer = demo.post("/console/api/revocations", ada).await;
+        let answer = demo.post("/v1/revocations", ada).await;
         assert_eq!(answer.status(), 201);
         (answer.bytes().await.unwrap(), widget.hear("authentication").await)
     });
@@ -196,12 +196,12 @@ async fn a_customers_sign_in_that_the_console_revokes_ends_within_a_second_and_m
     assert_eq!(downgraded["reason"], "revoked", "{downgraded}");
     assert_eq!(downgraded["authentication"]["status"], "anonymous");
 
-    let listed = demo.json("/console/api/revocations").await;
+    let listed = demo.json("/v1/revocations").await;
     let [only] = listed["items"].as_array().unwrap().as_slice() else { panic!("{listed}") };
     assert_eq!((&only["id"], &only["subject"]), (&revoked["id"], &json!("ada")), "{only}");
-    let only = format!("{}/console/api/revocations/{}", demo.shop, revoked["id"].as_str().unwrap());
+    let only = format!("{}/v1/revocations/{}", demo.shop, revoked["id"].as_str().unwrap());
     assert_eq!(demo.http.delete(only).timeout(DEADLINE).send().await.unwrap().status(), 204);
-    assert_eq!(demo.json("/console/api/revocations").await["items"], json!([]));
+    assert_eq!(demo.json("/v1/revocations").await["items"], json!([]));
 }
 
 #[tokio::test]
@@ -209,10 +209,10 @@ async fn a_conversations_sign_in_that_the_console_revokes_ends_there_alone() {
     let temporary = tempfile::tempdir().unwrap();
     let demo = Demo::start(temporary.path(), &[]).await;
     let (mut one, mut other) = (demo.signed_in("ada").await, demo.signed_in("ada").await);
-    let revoked = demo.post("/console/api/revocations", json!({ "conversation": one.conversation })).await;
+    let revoked = demo.post("/v1/revocations", json!({ "conversation": one.conversation })).await;
     assert_eq!(revoked.status(), 201);
     assert_eq!(one.hear("authentication").await["reason"], "revoked");
-    let seen = demo.json(&format!("/console/api/conversations/{}", other.conversation)).await;
+    let seen = demo.json(&format!("/v1/conversations/{}", other.conversation)).await;
     assert_eq!(seen["authenticated"], true, "{seen}");
     other.say(json!({ "type": "message", "id": "m1", "text": "Still here" })).await;
     assert_eq!(other.hear("accepted").await["id"], "m1");
@@ -225,7 +225,7 @@ async fn a_customer_who_is_asked_to_sign_in_does_so_on_the_same_socket() {
     let mut widget = demo.widget(json!({ "type": "start" })).await;
     let started = widget.hear("started").await;
     let conversation = started["conversation"].as_str().unwrap();
-    let path = format!("/console/api/conversations/{conversation}/authentication-request");
+    let path = format!("/v1/conversations/{conversation}/authentication-request");
     let asked = demo.post(&path, json!({ "id": "r1", "message": "please" })).await;
     assert_eq!(asked.status(), 201);
     assert_eq!(widget.hear("authentication_requested").await["message"], "please");
@@ -272,7 +272,7 @@ async fn what_the_page_says_by_itself_is_never_verified_and_never_stands_over_th
     let demo = Demo::start(temporary.path(), &[]).await;
     let mut widget = demo.widget(json!({ "type": "start" })).await;
     let id = widget.hear("started").await["conversation"].as_str().unwrap().to_owned();
-    let seen = async || demo.json(&format!("/console/api/conversations/{id}")).await["variables"].clone();
+    let seen = async || demo.json(&format!("/v1/conversations/{id}")).await["variables"].clone();
     let says = json!({
         "type": "set_context",
         "context": { "cart_items": 2, "msdyn_isvip": true, "portalcontactid": "x" },

@@ -196,14 +196,15 @@ async fn what_docker_is_given_is_all_that_cargo_needs_and_not_much_more() {
     let expected = targets(root()).await;
     assert_eq!(targets(folder.path()).await, expected);
     let inner = expected.iter().map(|(_, file)| file.as_path());
-    for file in inner.chain([Path::new("Cargo.lock"), Path::new("LICENSE")]) {
+    let read_by_them = ["Cargo.lock", "LICENSE", "widget/dist/usher.js.br"].map(Path::new);
+    for file in inner.chain(read_by_them) {
         assert!(folder.path().join(file).is_file(), "{}", file.display());
     }
     let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
     let names: BTreeSet<_> = names.map(|name| name.into_string().unwrap()).collect();
     assert_eq!(
         names,
-        ["Cargo.lock", "Cargo.toml", "LICENSE", "benches", "load-tests", "src", "tests"]
+        ["Cargo.lock", "Cargo.toml", "LICENSE", "benches", "load-tests", "src", "tests", "widget"]
             .map(str::to_owned)
             .into()
     );

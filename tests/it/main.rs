@@ -15,6 +15,8 @@ mod cloud_events;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod console;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod deploy;
@@ -88,3 +90,5 @@ mod vectors;
 mod verdict;
 #[cfg(test)]
 mod webhooks;
+#[cfg(test)]
+mod widget_files;

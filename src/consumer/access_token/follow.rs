@@ -3,58 +3,22 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::journal::{JournalError, Update, Watch};
+use crate::journal::{JournalError, KeepsUp, Seen, Update};
 
 use super::AccessTokens;
 use super::stored::{self, Hash};
 
 /// How often the tokens whose lifetime is over are deleted.
 const SWEPT_EVERY: Duration = Duration::from_mins(1);
-/// The pause after a failure.
-const RETRY_AFTER: Duration = Duration::from_millis(250);
 
-impl AccessTokens {
-    /// Follows the journal and sweeps, until the process stops.
-    pub async fn run(self) {
-        let sweeping = async {
-            loop {
-                tokio::time::sleep(SWEPT_EVERY).await;
-                self.sweep().await;
-            }
-        };
-        tokio::select! {
-            () = self.0.lifecycle.stopped() => {}
-            () = self.follow() => {}
-            () = sweeping => {}
-        }
-    }
+impl KeepsUp for AccessTokens {
+    const WHAT: &str = "the access tokens";
 
-    async fn follow(&self) {
-        let mut watch = self.0.journal.watch(stored::PREFIX);
-        let mut is_first = true;
-        loop {
-            match self.turn(&mut watch, is_first).await {
-                Ok(()) => is_first = false,
-                Err(JournalError::Closed) => return,
-                Err(JournalError::Lagged) => {
-                    watch = self.0.journal.watch(stored::PREFIX);
-                    is_first = true;
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the access tokens of other nodes can't be read; it is tried again");
-                    tokio::time::sleep(RETRY_AFTER).await;
-                }
-            }
+    async fn take(&self, seen: Seen) -> Result<(), JournalError> {
+        if seen.is_everything {
+            self.forget_deleted(&seen).await?;
         }
-    }
-
-    async fn turn(&self, watch: &mut Watch, is_first: bool) -> Result<(), JournalError> {
-        let held = if is_first { self.book().hashes() } else { Vec::new() };
-        let updates = watch.next().await?;
-        if is_first {
-            self.forget_deleted(held, &updates).await?;
-        }
-        for update in updates {
+        for update in seen.updates {
             match update {
                 Update::Put(item) => drop(self.adopt(&item.key, &item.value, item.revision)),
                 Update::Deleted { key, revision } => {
@@ -67,16 +31,29 @@ impl AccessTokens {
         self.count();
         Ok(())
     }
+}
 
-    /// What was held before the watch began and is not among all that it began with has been deleted meanwhile.
-    async fn forget_deleted(&self, held: Vec<Hash>, all: &[Update]) -> Result<(), JournalError> {
-        let there: HashSet<Hash> = all
-            .iter()
-            .filter_map(|update| match update {
-                Update::Put(item) => stored::hash(&item.key),
-                Update::Deleted { .. } => None,
-            })
-            .collect();
+impl AccessTokens {
+    /// Follows the journal and sweeps, until the process stops.
+    pub async fn run(self) {
+        let sweeping = async {
+            loop {
+                tokio::time::sleep(SWEPT_EVERY).await;
+                self.sweep().await;
+            }
+        };
+        tokio::select! {
+            () = self.0.lifecycle.stopped() => {}
+            () = self.0.journal.watch(stored::PREFIX).keep_up(&self) => {}
+            () = sweeping => {}
+        }
+    }
+
+    /// What is held here and not there has been deleted meanwhile. It may have been stored since, so the journal is
+    /// asked.
+    async fn forget_deleted(&self, everything: &Seen) -> Result<(), JournalError> {
+        let there: HashSet<Hash> = everything.keys().filter_map(stored::hash).collect();
+        let held = self.book().hashes();
         for hash in held.into_iter().filter(|hash| !there.contains(hash)) {
             if self.0.journal.get(&stored::key(&hash)).await?.is_none() {
                 self.book().remove(&hash, None);

@@ -59,7 +59,8 @@ impl Documents {
 }
 
 impl Document {
-    fn new(media_type: &'static str, text: String, policy: Option<HeaderValue>) -> Self {
+    /// One with this text, which may load and run what `policy` says.
+    pub(super) fn new(media_type: &'static str, text: String, policy: Option<HeaderValue>) -> Self {
         let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes())));
         let etag = HeaderValue::from_str(&etag).expect("base64url is in ASCII");
         Self { media_type, etag, policy, bytes: text.into() }

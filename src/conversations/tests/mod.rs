@@ -3,6 +3,7 @@
 //! `model` states the rules a second time; `run` lives through random stories with both and compares.
 
 mod faults;
+mod forgetting;
 mod idempotency;
 mod member;
 mod model;

@@ -1,243 +1,219 @@
-// The shop's page around a chat: who is signed in and until when, and what a customer can do.
+// The shop's page: who is signed in at the shop, what the widget is told, and what the demo shows around it. The chat
+// itself is the widget's.
 
-import { Chat } from "./chat.js";
-import { Log } from "./log.js";
-import { Neighbours } from "./neighbours.js";
-import { Shelf } from "./shelf.js";
-import { Tabs, played } from "./tabs.js";
-import { clock, whyNotConnected } from "./words.js";
+import { tryToEnter } from "./intruder.js";
+import { followEvents, showEvent, showFrames } from "./wire.js";
 
-const READ_AFTER_MS = 300;
-
-const $ = (id) => document.getElementById(id);
-const about = await (await fetch("/demo.json")).json();
-const names = new Map(about.customers.map(({ id, name }) => [id, name]));
-const called = (subject) => names.get(subject) ?? subject;
-const browsers = played(location.search);
-const tabs = new Tabs(browsers.own);
-const log = new Log($("log"), called);
-
-let authentication = { status: "none" };
-let hasBeenSignedIn = false;
-let expiring = false;
-let line = "none";
-
-async function token(customer) {
-  const answer = await fetch(`/auth/token?customer=${encodeURIComponent(customer)}`);
-  if (!answer.ok) throw new Error(await answer.text());
-  return answer.text();
-}
-
-// --- what the gateway tells
-
-const told = {
-  started: (frame) => become(frame.authentication),
-  resumed: (frame) => become(frame.authentication),
-  authentication(frame, past) {
-    if (frame.authentication.status === "authenticated") log.withdrawOffers();
-    if (!past) become(frame.authentication);
-  },
-  message({ from, sequence }) {
-    $("typing").textContent = "";
-    if (from !== "customer") readSoon(sequence);
-  },
-  typing({ from }) {
-    if (from === "customer") return;
-    $("typing").textContent = "The agent is typing …";
-    clearTimeout(told.typingTimer);
-    told.typingTimer = setTimeout(() => ($("typing").textContent = ""), 4000);
-  },
-  token_expiring({ expires_at }) {
-    expiring = true;
-    if (!$("renew").checked) log.note(`The sign-in ends at ${clock(expires_at)}: the switch to renew it is off`);
-    renew();
-  },
-  authentication_requested(frame) {
-    const customers = chat.customer ? [chat.customer] : [...names.keys()];
-    const offered = authentication.status === "authenticated" ? [] : customers;
-    log.asked(frame, offered, (customer) => {
-      chat.signIn(customer);
-      $("text").focus();
-    });
-  },
+const KEPT = "lamp-and-light";
+/** What isn't the page's to say: the first once a token has said it, the second ever, for it is declared as signed. */
+const CLAIM = { msdyn_isvip: true, portalcontactid: "somebody-else" };
+const NOT_TAKEN = {
+  undeclared: "the shop declares no such variable",
+  wrong_type: "it is of another type",
+  signed_wins: "what the token says stands",
+  signed_only: "it is taken from tokens alone",
 };
 
-const chat = new Chat(about.chat_url, token, tabs, {
-  frame(frame, past) {
-    told[frame.type]?.(frame, past);
-    log.frame(frame);
-  },
-  sending: (id, text) => log.sending(id, text),
-  // Frames come in the journal's order: what holds now held when it was stored.
-  accepted: (id, frame) => log.accepted(id, frame, authentication.status === "authenticated"),
-  refused: (id) => log.refused(id),
-  clear,
-  line(state, why, waitMs) {
-    line = state;
-    const texts = {
-      connecting: "Connecting …",
-      open: why ? `Connected; ${why}` : "Connected",
-      waiting: `Not connected (${whyNotConnected(why)}); trying again in ${Math.ceil((waitMs ?? 0) / 1000)} s`,
-      refused: "Not in the chat: sign in as the customer it belongs to, or begin a new one",
-      ended: why ? `No chat: ${why}` : "No chat: it has ended",
-      signed_out: "Signed out, in all tabs. This browser has forgotten the chat: whoever comes next sees nothing of it",
-    };
-    $("line").textContent = texts[state];
-    if (state === "signed_out") renderRenewal();
-    if (state === "ended" || state === "signed_out") become({ status: "none" });
-    else render();
-  },
-});
-const shelf = new Shelf(chat, tabs);
-const neighbours = new Neighbours(browsers, chat, about, token);
+const $ = (id) => document.getElementById(id);
+const channel = new BroadcastChannel(KEPT);
+const kept = JSON.parse(localStorage.getItem(KEPT) ?? "{}");
+const cart = { items: 0, last: "", ...kept.cart };
+const tokens = { handsOut: true, seconds: "60", ...kept.tokens };
+let customer = null; // who is signed in at the shop
+let about = null;
 
-// A message that is on the screen is read.
-let unread = 0;
-let reading = 0;
-function readSoon(sequence) {
-  unread = sequence;
-  clearTimeout(reading);
-  reading = setTimeout(() => {
-    if (!document.hidden) chat.read(unread);
-  }, READ_AFTER_MS);
+showFrames();
+
+// --- the shop's tokens
+
+/** What every shop's page hands to the widget. */
+async function provide() {
+  if (!tokens.handsOut) return null;
+  const answer = await fetch(`/auth/token?seconds=${tokens.seconds}`);
+  return answer.ok ? answer.text() : null;
 }
 
-function clear() {
-  clearTimeout(reading);
-  unread = 0;
-  log.clear();
-  $("text").value = $("typing").textContent = "";
+/** The widget asks nobody where nobody is signed in. */
+function setProvider() {
+  window.Usher?.setAuthTokenProvider(customer ? provide : null);
 }
 
-/** Brings a fresh token where the sign-in is about to end, and the customer wants it. */
-function renew() {
-  if (!expiring || !$("renew").checked) return;
-  expiring = false;
-  chat.signIn(authentication.subject);
+const nameOf = (id) => about.customers.find((one) => one.id === id)?.name ?? id;
+
+async function signIn(id) {
+  const body = JSON.stringify({ customer: id });
+  const answer = await fetch("/session", { method: "POST", headers: { "content-type": "application/json" }, body });
+  if (!answer.ok) return;
+  become(id);
+  channel.postMessage({ customer: id });
+  if (window.Usher?.getState().conversation) await window.Usher.signIn();
 }
 
-/** The switch is the same in all tabs. */
-function renderRenewal() {
-  $("renew").checked = tabs.get("renew") === true;
-  $("renewal").textContent = $("renew").checked
-    ? "On: before the time is up the page brings a fresh token"
-    : "Off: when the time is up, the chat goes on without sign-in";
+async function signOut() {
+  await fetch("/session", { method: "DELETE" });
+  window.Usher?.signOut();
+  become(null);
+  channel.postMessage({ customer: null });
 }
 
-function become(next) {
-  authentication = next;
-  expiring = false;
-  if (next.status === "none") hasBeenSignedIn = false;
-  if (next.status === "authenticated") hasBeenSignedIn = true;
-  if (next.status !== "anonymous") log.withdrawOffers();
+function become(id) {
+  customer = id;
+  setProvider();
+  say($("who"), id ? `Signed in at the shop as ${nameOf(id)}` : "Nobody is signed in at the shop");
+  const buttons = about.customers.filter((one) => one.id !== id).map((one) => button(`Sign in as ${one.name}`, () => signIn(one.id)));
+  if (id) buttons.push(button("Sign out", signOut));
+  $("sign-in").replaceChildren(...buttons);
   render();
 }
+
+// --- what the page says by itself
+
+const variables = () => (cart.items > 0 ? { cart_items: cart.items, last_added: cart.last } : {});
+
+$("goods").addEventListener("click", ({ target }) => {
+  const lamp = target.closest("[data-lamp]")?.dataset.lamp;
+  if (!lamp) return;
+  Object.assign(cart, { items: cart.items + 1, last: lamp });
+  keep();
+  tell(variables());
+});
+$("claim").addEventListener("click", () => tell(CLAIM));
+
+function tell(context) {
+  if (window.Usher?.getState().connection === "open") window.Usher.setContext(context);
+  else say($("taken"), "Nobody is told yet: the chat isn't open.");
+}
+
+// --- the thief
+
+$("thief").addEventListener("click", async () => {
+  const secrets = JSON.parse(localStorage.getItem(about.kept_under) ?? "null");
+  const owner = window.Usher.getState().authentication?.subject ?? customer;
+  const other = about.customers.find((one) => one.id !== owner);
+  if (!secrets) return;
+  $("thief").disabled = true;
+  $("answers").replaceChildren();
+  try {
+    const token = await (await fetch(`/auth/token?customer=${other.id}`)).text();
+    const answers = await tryToEnter(about.chat_url, secrets, [token]);
+    const tried = ["Without a token", `With ${other.name}'s token`];
+    answers.forEach(({ type, code, message }, at) => {
+      if (type === "error") answer("good", `${tried[at]}: refused, ${code}. The gateway says: ${message}`);
+      else answer("bad", `${tried[at]}: let in (${type}). A chat that nobody has signed in to is whose secret it is.`);
+    });
+  } catch (error) {
+    answer("bad", `It could not be tried: ${error.message}`);
+  }
+  render();
+});
+
+function answer(kind, text) {
+  const item = document.createElement("li");
+  item.className = kind;
+  item.textContent = text;
+  $("answers").append(item);
+}
+
+// --- what the widget tells
+
+const on = (name, hear) => addEventListener(`usher:${name}`, ({ detail }) => hear(detail ?? {}));
+on("ready", () => {
+  setProvider();
+  window.Usher.setContextProvider(() => ({ page: "Desk lamps", ...variables() }));
+  render();
+});
+on("error", ({ code, message }) => {
+  const isAboutSignIn = code === "provider_missing" || code === "provider_empty";
+  $("sign-in").classList.toggle("wanted", isAboutSignIn && !customer);
+  if (isAboutSignIn) say($("taken"), customer ? "The shop handed out no token: see the switch." : "Sign in at the shop first, above.");
+  else say($("taken"), message);
+});
+on("context", (report) => {
+  const { accepted = [], rejected = [] } = report.context ?? report;
+  const refused = rejected.map(({ name, reason }) => `not ${name} (${NOT_TAKEN[reason] ?? reason})`);
+  say($("taken"), [...(accepted.length > 0 ? [`Taken: ${accepted.join(", ")}`] : []), ...refused].join("; "));
+});
+for (const name of ["started", "authentication", "connection", "ended", "cleared"]) on(name, render);
 
 // --- what the page shows
 
 function render() {
-  const { status, subject } = authentication;
-  $("state").dataset.status = status === "anonymous" && hasBeenSignedIn ? "downgraded" : status;
-  const texts = {
-    none: "You are not in a chat",
-    authenticated: `Signed in as ${called(subject)}`,
-    anonymous: hasBeenSignedIn ? "No longer signed in: the chat goes on without sign-in" : "Not signed in",
-  };
-  if ($("who").textContent !== texts[status]) $("who").textContent = texts[status];
-  const live = line === "open";
-  for (const button of $("signin").querySelectorAll("button")) {
-    const customer = button.dataset.customer;
-    const now = status === "authenticated" && subject === customer;
-    button.hidden = !customer && chat.begun;
-    const verb = chat.begun ? "Sign in as" : "Chat as";
-    if (customer) button.textContent = now ? `Renew as ${called(customer)}` : `${verb} ${called(customer)}`;
-    button.disabled = line === "connecting";
-  }
-  $("last").hidden = $("anonymous").hidden;
-  $("text").disabled = $("send").disabled = !chat.begun || line === "refused";
-  $("end").disabled = $("signout").disabled = !live;
-  $("signout").hidden = $("foot").hidden = !chat.customer;
-  $("leave").hidden = !chat.begun;
-  shelf.render(live);
-  neighbours.render();
-  countdown();
-  log.toTheEnd();
-}
-
-function countdown() {
-  const until = authentication.status === "authenticated" ? Date.parse(authentication.expires_at) : 0;
-  $("until").hidden = until === 0;
-  if (until === 0) return;
+  $("sign-in").classList.toggle("wanted", $("sign-in").classList.contains("wanted") && !customer);
+  say($("cart"), cart.items > 0 ? `In the cart: ${cart.items}, last ${cart.last}.` : "The cart is empty.");
+  const state = window.Usher?.getState();
+  const { authentication, was_authenticated: was, conversation } = state ?? {};
+  const status = conversation && authentication ? authentication.status : "none";
+  const until = status === "authenticated" ? Date.parse(authentication.expires_at) : 0;
   const left = Math.max(0, (until - Date.now()) / 1000);
-  $("left").value = left / about.token_seconds;
-  $("seconds").textContent = `until ${clock(until)}, ${Math.ceil(left)} s left`;
+  const texts = {
+    none: window.Usher ? "No chat yet: open it in the corner." : "The widget is not loaded.",
+    anonymous: was ? "The chat goes on without sign-in." : "The chat is without sign-in.",
+    authenticated: `The chat is signed in as ${about && nameOf(authentication?.subject)}, ${Math.ceil(left)} s left.`,
+  };
+  $("state").dataset.status = status === "anonymous" && was ? "downgraded" : status;
+  say($("state"), texts[status]);
+  $("left").hidden = until === 0;
+  $("left").value = Math.min(1, left / Number(tokens.seconds));
+  $("fetch").disabled = !customer || !conversation;
+  $("thief").disabled = !was || !conversation;
+  $("hands-out").checked = tokens.handsOut;
+  $("seconds").value = tokens.seconds;
 }
 
-// --- what a customer does
-
-function begin(customer) {
-  clear();
-  // What the page says by itself is shown to agents, too, but never as verified.
-  chat.start(customer, { page: "Desk lamps", ...shelf.variables() }, $("takeup").checked);
+function keep() {
+  localStorage.setItem(KEPT, JSON.stringify({ cart, tokens }));
+  render();
 }
 
-for (const { id } of about.customers) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.dataset.customer = id;
-  $("anonymous").before(button);
+function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
 }
-$("signin").addEventListener("click", ({ target }) => {
-  if (!(target instanceof HTMLButtonElement)) return;
-  const customer = target.dataset.customer ?? null;
-  if (chat.begun) chat.signIn(customer);
-  else begin(customer);
-  $("text").focus();
-});
-$("compose").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const text = $("text").value.trim();
-  if (text === "" || !chat.begun) return;
-  chat.send(text);
-  $("text").value = "";
-});
-let typed = 0;
-$("text").addEventListener("input", () => {
-  if (Date.now() - typed < 3000) return;
-  typed = Date.now();
-  chat.say({ type: "typing" });
-});
-$("end").addEventListener("click", () => chat.say({ type: "end" }));
-$("signout").addEventListener("click", () => chat.say({ type: "sign_out" }));
-$("leave").addEventListener("click", () => {
-  chat.forget();
-  clear();
-  line = "none";
-  $("line").textContent = "You left the chat; nobody ended it";
-  become({ status: "none" });
-});
-$("renew").addEventListener("change", () => {
-  tabs.set("renew", $("renew").checked);
-  renderRenewal();
-  renew();
-});
-document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) chat.read(unread);
-});
 
-// --- the beginning
+function button(text, act) {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.textContent = text;
+  made.addEventListener("click", act);
+  return made;
+}
 
-tabs.onChange(() => {
-  renderRenewal();
-  renew();
+// --- the other tabs
+
+$("hands-out").addEventListener("change", () => {
+  tokens.handsOut = $("hands-out").checked;
+  keep();
+});
+$("seconds").addEventListener("change", () => {
+  tokens.seconds = $("seconds").value;
+  keep();
+});
+$("fetch").addEventListener("click", () => window.Usher.signIn());
+addEventListener("storage", ({ key, newValue }) => {
+  if (key !== KEPT || !newValue) return;
+  const { cart: theirs, tokens: settings } = JSON.parse(newValue);
+  Object.assign(cart, theirs);
+  Object.assign(tokens, settings);
   render();
 });
-renderRenewal();
-setInterval(countdown, 250);
-const asked = new URLSearchParams(location.search).get("as");
-// A reload after signing out is not to begin anew by itself.
-if (asked) history.replaceState(null, "", `/?browser=${browsers.own}`);
-if (!chat.restore()) {
-  if (names.has(asked)) begin(asked);
-  else render();
-}
+channel.addEventListener("message", ({ data }) => {
+  if (data.event) showEvent(data.event);
+  else if (about) become(data.customer);
+});
+
+// One tab has the console and follows the events, and tells the others: a browser has six connections for all of them.
+navigator.locks.request(KEPT, () => {
+  $("elsewhere").hidden = true;
+  $("console").hidden = false;
+  $("console").src = "/console";
+  followEvents((event) => {
+    showEvent(event);
+    channel.postMessage({ event });
+  });
+  return new Promise(() => {});
+});
+
+about = await (await fetch("/demo.json")).json();
+const other = about.hosts.find((host) => host !== location.host) ?? about.hosts[0];
+$("another").href = `http://${other}/`;
+become((await (await fetch("/session")).json()).customer);
+setInterval(render, 500);

@@ -4,6 +4,7 @@
 //! `synchronous=FULL` SQLite flushes the log first, and publishes the commit after (<https://sqlite.org/wal.html>).
 
 mod batch;
+mod checkpoint;
 mod command;
 mod reader;
 mod schema;
@@ -27,6 +28,7 @@ use super::failure::Fault;
 use super::position::{Position, PositionRefused, Written as WrittenPosition};
 use super::state::{Change, Item, Revision, Update, Written};
 use super::{Followed, Page, record};
+use checkpoint::Checkpoint;
 use command::{Append, Command, Line};
 use writer::{Committed, Heads, Writer};
 
@@ -59,12 +61,14 @@ impl Embedded {
             revision: reader::issued(&connection, "state").map_err(damaged)?,
             forgotten: 0,
         };
+        let checkpoint = Checkpoint::configure(&connection).map_err(damaged)?;
         let (commands, receiver) = mpsc::channel(COMMANDS_QUEUED_MAX);
         let (committed, committed_seen) = watch::channel(committed);
         let (writable, writable_seen) = watch::channel(true);
         let failed = CancellationToken::new();
         let writer = Writer {
             connection,
+            checkpoint,
             lock,
             commands: receiver,
             committed,

@@ -178,8 +178,6 @@ fn configure(connection: &Connection, fresh: bool) -> rusqlite::Result<()> {
     }
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    // Pages, so 16 MiB: a checkpoint holds the writer up, so it is made seldom and is bounded.
-    connection.pragma_update_and_check(None, "wal_autocheckpoint", 4096, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_size_limit", 64 << 20, |_| Ok(()))?;
     // Negative: KiB.
     connection.pragma_update(None, "cache_size", -16 * 1024)

@@ -14,6 +14,7 @@ use crate::metrics::Metrics;
 
 use super::super::failure::Fault;
 use super::batch::Outcome;
+use super::checkpoint::Checkpoint;
 use super::command::Command;
 use super::{batch, schema};
 
@@ -38,6 +39,7 @@ pub(super) type Heads = HashMap<ConversationId, Sequence>;
 
 pub(super) struct Writer {
     pub(super) connection: Connection,
+    pub(super) checkpoint: Checkpoint,
     /// Let go when the thread ends, and not before.
     pub(super) lock: File,
     pub(super) commands: mpsc::Receiver<Command>,
@@ -128,6 +130,9 @@ impl Writer {
         }
         let mut committed = *self.committed.borrow();
         let fails = self.provoked == Some(Fault::CommitsFail);
+        if let Err(error) = self.checkpoint.adapt(batch.len(), &self.connection) {
+            tracing::warn!(%error, "the journal's log is not copied more or less often than before");
+        }
         match batch::write(&self.connection, &mut self.heads, &mut committed, &batch, fails) {
             Ok(outcomes) => {
                 self.committed.send_if_modified(|last| std::mem::replace(last, committed) != committed);

@@ -1,7 +1,10 @@
 //! Keyed state.
 
-use usher::journal::{Item, JournalError, Revision, Update, Written};
+use std::sync::Mutex;
 
+use usher::journal::{Item, JournalError, KeepsUp, Revision, Seen, Update, Written};
+
+use super::super::support::until;
 use super::support::{Disk, soon};
 
 fn revision(written: Written) -> Revision {
@@ -71,18 +74,21 @@ async fn a_watch_tells_what_is_there_and_then_what_changes() {
     let first = revision(journal.create("k/a", b"1".to_vec()).await);
     revision(journal.create("other", b"1".to_vec()).await);
     let mut watch = journal.watch("k/");
-    assert_eq!(soon(watch.next()).await.unwrap(), [Update::Put(item("k/a", "1", first))]);
+    let there = Seen { updates: vec![Update::Put(item("k/a", "1", first))], is_everything: true };
+    assert_eq!(soon(watch.next()).await.unwrap(), there);
     let (waiting, _) = tokio::join!(soon(watch.next()), async {
         revision(journal.create("elsewhere", b"1".to_vec()).await);
         revision(journal.put("k/a", b"2".to_vec(), first).await)
     });
     let seen = waiting.unwrap();
-    let [Update::Put(changed)] = &seen[..] else { panic!("{seen:?}") };
-    assert_eq!(changed.value, b"2");
+    let [Update::Put(changed)] = &seen.updates[..] else { panic!("{seen:?}") };
+    assert_eq!((&*changed.value, seen.is_everything), (&b"2"[..], false));
     let gone = revision(journal.delete("k/a", None).await);
     let deleted = Update::Deleted { key: "k/a".to_owned(), revision: gone };
-    assert_eq!(soon(watch.next()).await.unwrap(), [deleted]);
-    assert_eq!(soon(journal.watch("k/").next()).await.unwrap(), []);
+    let change = Seen { updates: vec![deleted], is_everything: false };
+    assert_eq!(soon(watch.next()).await.unwrap(), change);
+    let nothing = Seen { updates: Vec::new(), is_everything: true };
+    assert_eq!(soon(journal.watch("k/").next()).await.unwrap(), nothing);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -100,16 +106,16 @@ async fn of_many_creators_one_wins() {
 }
 
 #[tokio::test]
-async fn a_watch_that_missed_forgotten_deletions_is_told_so() {
+async fn a_watch_that_missed_forgotten_deletions_begins_anew() {
     let disk = Disk::new();
     let journal = disk.journal();
     revision(journal.create("k/a", Vec::new()).await);
     let (mut asleep, mut awake) = (journal.watch("k/"), journal.watch("k/"));
     for watch in [&mut asleep, &mut awake] {
-        assert_eq!(soon(watch.next()).await.unwrap().len(), 1);
+        assert_eq!(soon(watch.next()).await.unwrap().updates.len(), 1);
     }
     revision(journal.delete("k/a", None).await);
-    assert_eq!(soon(awake.next()).await.unwrap().len(), 1);
+    assert_eq!(soon(awake.next()).await.unwrap().updates.len(), 1);
     // A creation and a deletion each: as many revisions as make the oldest deletions forgotten.
     let keys: Vec<String> = (0..500).map(|number| format!("other/{number}")).collect();
     for _ in 0..21 {
@@ -123,6 +129,37 @@ async fn a_watch_that_missed_forgotten_deletions_is_told_so() {
             revision(outcome);
         }
     }
-    assert!(matches!(soon(asleep.next()).await, Err(JournalError::Lagged)));
-    assert_eq!(soon(journal.watch("k/").next()).await.unwrap(), []);
+    let nothing = Seen { updates: Vec::new(), is_everything: true };
+    assert_eq!(soon(asleep.next()).await.unwrap(), nothing);
+}
+
+/// Fails the first time that it is handed something.
+#[derive(Default)]
+struct FailsOnce(Mutex<Vec<Seen>>);
+
+impl KeepsUp for FailsOnce {
+    const WHAT: &str = "what a test stores";
+
+    async fn take(&self, seen: Seen) -> Result<(), JournalError> {
+        let mut all = self.0.lock().unwrap();
+        all.push(seen);
+        if all.len() == 1 { Err(JournalError::Lagged) } else { Ok(()) }
+    }
+}
+
+#[tokio::test]
+async fn who_fails_to_take_what_is_there_is_handed_everything_once_more() {
+    let disk = Disk::new();
+    let journal = disk.journal();
+    revision(journal.create("k/a", Vec::new()).await);
+    let reader = FailsOnce::default();
+    let taken = async {
+        let twice = async || (reader.0.lock().unwrap().len() == 2).then_some(());
+        until("it is handed over twice", twice).await;
+        journal.close().await;
+    };
+    soon(async { tokio::join!(journal.watch("k/").keep_up(&reader), taken) }).await;
+    let seen = reader.0.into_inner().unwrap();
+    assert!(seen[0].is_everything && !seen[0].updates.is_empty());
+    assert_eq!(seen[0], seen[1]);
 }

@@ -9,7 +9,8 @@ use std::fs;
 use std::path::Path;
 
 use self::rules::{
-    LINES_MANY, import_faults, metric_faults, path_faults, purity_faults, stray_faults, text_faults,
+    LINES_MANY, import_faults, lock_faults, metric_faults, page_faults, path_faults, purity_faults,
+    stray_faults, text_faults,
 };
 
 /// A file of the project: its path from the root, with `/`, and what it holds.
@@ -72,8 +73,35 @@ fn the_house_rules_hold() {
     // This folder names what it refuses.
     let not_tidy = |source: &&Source| !source.path.starts_with("tests/it/tidy/");
     faults.extend(code.iter().filter(not_tidy).flat_map(text_faults));
-    let all =
-        read("", &[".rs", ".md", ".toml", ".py", ".sh", ".yml", ".ts", ".html", "/Makefile", "/.ci/run"]);
+    // What is built is as long as it comes.
+    let mut widget = read("widget", &[".ts", ".mjs", ".css", "/package-lock.json"]);
+    widget.retain(|source| !source.path.starts_with("widget/dist/"));
+    assert!(widget.len() > 3, "the widget's sources were not found");
+    let (locks, written): (Vec<_>, Vec<_>) =
+        widget.iter().partition(|source| source.path.ends_with("/package-lock.json"));
+    faults.extend(written.iter().copied().flat_map(text_faults));
+    faults.extend(written.iter().copied().flat_map(page_faults));
+    faults.extend(locks.iter().copied().flat_map(lock_faults));
+    let all = read(
+        "",
+        &[
+            ".rs",
+            ".md",
+            ".toml",
+            ".py",
+            ".sh",
+            ".yml",
+            ".ts",
+            ".mjs",
+            ".json",
+            ".css",
+            ".html",
+            "/Makefile",
+            "/.ci/run",
+            "/.ci/install",
+            "/.ci/unpack",
+        ],
+    );
     faults.extend(all.iter().filter(not_tidy).flat_map(path_faults));
 
     for source in code.iter().filter(|source| source.text.lines().count() > LINES_MANY) {

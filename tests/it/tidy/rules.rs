@@ -34,6 +34,18 @@ const IMPURE: [&str; 11] = [
 ];
 const IMPURE_STD: [&str; 5] = ["env", "fs", "io", "process", "thread"];
 const UNFINISHED: [&str; 6] = ["dbg!", "todo!", "unimplemented!", "FIXME", "XXX", "HACK"];
+/// What turns a text into markup or into code: a page under a strict policy refuses it, and a customer's message must
+/// never come near it.
+const TEXT_AS_CODE: [&str; 8] = [
+    "innerHTML",
+    "outerHTML",
+    "insertAdjacentHTML",
+    "createContextualFragment",
+    "DOMParser",
+    "document.write",
+    "eval",
+    "new Function",
+];
 const LINES_MAX: usize = 500;
 pub(super) const LINES_MANY: usize = 400;
 const COLUMNS_MAX: usize = 120;
@@ -174,6 +186,24 @@ pub(super) fn path_faults(source: &Source) -> Vec<String> {
         Some(source.fault(number, format!("`{}` leads out of the checkout", leads_out(line)?)))
     });
     faults.collect()
+}
+
+/// In a page a text stays a text.
+pub(super) fn page_faults(source: &Source) -> Vec<String> {
+    if !source.path.starts_with("widget/src/") || source.path.ends_with(".test.ts") {
+        return Vec::new();
+    }
+    let code = without_comments(&source.text);
+    let found = TEXT_AS_CODE.iter().flat_map(|word| words(&code, word).map(move |offset| (offset, word)));
+    let rule = |word| format!("`{word}` makes a text into more: build nodes, and give them `textContent`");
+    found.map(|(offset, word)| source.fault(source.line_of(offset), rule(word))).collect()
+}
+
+/// A lock that names a registry is of use to those alone who reach that one.
+pub(super) fn lock_faults(source: &Source) -> Vec<String> {
+    let lines = source.text.lines().zip(1..).filter(|(line, _)| line.contains("\"resolved\": \"http"));
+    let remedy = "names a registry: `npm install --package-lock-only` in widget/, whose .npmrc leaves it out";
+    lines.map(|(_, number)| source.fault(number, remedy)).collect()
 }
 
 /// A series that isn't named after the product collides with others in the operator's Prometheus.

@@ -1,7 +1,10 @@
 //! Each rule proven once: it finds the fault in a bad sample, at its line, and leaves a good one alone.
 
 use super::Source;
-use super::rules::{import_faults, metric_faults, path_faults, purity_faults, stray_faults, text_faults};
+use super::rules::{
+    import_faults, lock_faults, metric_faults, page_faults, path_faults, purity_faults, stray_faults,
+    text_faults,
+};
 
 fn source(path: &str, text: &str) -> Source {
     Source { path: path.to_owned(), text: text.to_owned() }
@@ -119,6 +122,26 @@ fn a_path_that_leads_out_of_the_checkout_is_a_fault() {
         assert_eq!(lines(path_faults, "README.md", text), [1], "{text}");
     }
     assert_eq!(lines(path_faults, "README.md", "tests/vectors, http://h/network/"), [0; 0]);
+}
+
+#[test]
+fn markup_and_code_made_of_texts_are_faults_of_the_widget() {
+    for text in
+        ["a.innerHTML = b", "eval(a)", "new Function(a)", "document.write(a)", "x.insertAdjacentHTML(a)"]
+    {
+        assert_eq!(lines(page_faults, "widget/src/panel/list.ts", &format!("\n{text}\n")), [2], "{text}");
+        assert_eq!(lines(page_faults, "widget/src/panel/list.test.ts", text), [0; 0], "{text}");
+        assert_eq!(lines(page_faults, "widget/tests/browser/page.ts", text), [0; 0], "{text}");
+    }
+    let fine = "// Never innerHTML.\na.textContent = b; retrieval(a); evaluate(b)";
+    assert_eq!(lines(page_faults, "widget/src/panel/list.ts", fine), [0; 0]);
+}
+
+#[test]
+fn a_lock_that_names_a_registry_is_a_fault() {
+    let text = "{\n  \"version\": \"1.0.0\",\n  \"resolved\": \"https://registry.example/a.tgz\",\n";
+    assert_eq!(lines(lock_faults, "widget/package-lock.json", text), [3]);
+    assert_eq!(lines(lock_faults, "widget/package-lock.json", "\"integrity\": \"sha512-a\""), [0; 0]);
 }
 
 #[test]
