@@ -481,3 +481,17 @@ test("who leaves before the chat has begun doesn't come back to what was begun",
   }
   expect(new Set(keys).size).toBe(2);
 });
+
+test("an end that is refused for now is said again, a message that needs a sign-in waits", async () => {
+  const browser = new Browser();
+  const tab = await begun(browser);
+  const id = tab.chat.send("hello").id ?? "";
+  tab.wire.say(refusal("authentication_required", id));
+  expect(tab.chat.messages()).toMatchObject([{ delivery: "waiting" }]);
+  tab.chat.end();
+  tab.wire.say(refusal("rate_limited", "end", { temporary: true, retry_after_ms: 2000 }));
+  await browser.pass(1999);
+  expect(tab.wire.of("end")).toHaveLength(1);
+  await browser.pass(1);
+  expect(tab.wire.of("end")).toHaveLength(2);
+});

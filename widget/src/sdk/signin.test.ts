@@ -491,3 +491,14 @@ test("a page that is opened by another customer begins anew, and says why", asyn
   expect(tab.all("cleared")).toEqual([{ reason: "customer_changed" }]);
   expect(browser.stored.size).toBe(0);
 });
+
+test("after a revocation no token of before is presented again", async () => {
+  const browser = new Browser();
+  const source = provider();
+  const tab = await signedIn(browser, source.give);
+  tab.wire.say(authentication(2, "revoked", ANONYMOUS));
+  tab.wire.shut(1006);
+  await browser.again(tab);
+  tab.wire.open();
+  expect(tab.wire.of("resume")[0]?.token).not.toBe(jwt("ada", 1000));
+});
