@@ -221,5 +221,7 @@ export interface Chat {
 	/** Hears of something until the returned function is called. */
 	on<Name extends ChatEventName>(name: Name, listener: (detail: ChatEvents[Name]) => void): () => void;
 }
+/** The chat of one widget. Nothing happens until one of its methods is called. */
+export declare function createChat(options: ChatOptions): Chat;
 
 export {};
