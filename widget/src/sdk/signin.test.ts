@@ -125,9 +125,12 @@ test("where it is required nothing is sent without a token, and what is written 
   expect(tab.wire.of("message")).toHaveLength(1);
   tab.wire.say(authentication(2, "token_expired", ANONYMOUS));
   tab.chat.send("while downgraded");
+  tab.chat.setContext({ cart: 1 });
   expect(tab.wire.of("message")).toHaveLength(1);
+  expect(tab.wire.of("set_context")).toEqual([]);
   tab.wire.say(authentication(3, "token_presented", signed("ada", 1100)));
   expect(tab.wire.of("message").map(({ text }) => text)).toEqual(["hello", "while downgraded"]);
+  expect(tab.wire.of("set_context")).toHaveLength(1);
 });
 
 test("signing in presents what the provider gives, and says what came of it", async () => {
@@ -445,6 +448,7 @@ test("signing out tells the gateway and forgets everything, what a provider says
   expect(tab.all("cleared")).toEqual([{ reason: "signed_out" }]);
   expect(browser.stored.size).toBe(0);
   give(jwt("ada", 2000));
+  await browser.settle();
   tab.chat.setAuthTokenProvider(null);
   void tab.chat.start();
   await browser.settle();
