@@ -149,7 +149,8 @@ export function createPanel(chat: Chat, words: Words, options: PanelOptions): Pa
     notice = null;
     const done = await chat.signIn().catch(() => false);
     signingIn = false;
-    if (!done) tell("noSignIn", true);
+    // Another customer's sign-in has been told already.
+    if (!done) notice ??= { text: "noSignIn", bad: true };
     else if (gate) start();
     changed();
   }
