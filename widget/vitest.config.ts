@@ -9,6 +9,8 @@ export default defineConfig({
           name: "browser",
           include: ["tests/{browser,panel}/**/*.test.ts"],
           environment: "node",
+          globalSetup: "tests/browser/support/setup.ts",
+          maxWorkers: 2,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -134,17 +134,27 @@ export class Log {
     this.#last = data.sequence;
     const kind = kindOf(event);
     if (kind === "read") return this.#read(data);
+    if (kind === "authenticated" && data.reason === "token_refreshed" && this.#renewedAgain(time)) return;
     const at = new Date(time);
     if (this.#lastAt === null || !sameDay(this.#lastAt, at)) $("past").append(element("p", day(at), "day"));
     this.#lastAt = at;
     $("past").append(kind === "message" ? this.#message(time, data) : note(kind, time, data));
   }
 
+  /** Renewals that follow each other are one note: the newest. */
+  #renewedAgain(time) {
+    const last = $("past").lastElementChild;
+    if (!last?.dataset.renewed) return false;
+    last.dataset.renewed = Number(last.dataset.renewed) + 1;
+    last.replaceChildren(`Sign-in renewed ${last.dataset.renewed} times `, timeOf(time));
+    return true;
+  }
+
   #message(time, { from, text, name, authenticated, sequence }) {
     const said = element("div", undefined, `said ${from === "customer" ? "theirs" : "ours"}`);
     const who = name ? `${name}${from === "agent" ? "" : ` (${from})`}` : ROLES[from];
     const by = element("p", undefined, "by");
-    by.append(element("b", who), " ", element("time", clock(time), "", { datetime: time, title: exactClock(time) }));
+    by.append(element("b", who), " ", timeOf(time));
     if (from === "customer") {
       by.append(" ", element("span", authenticated ? "signed in" : "not signed in", `mark ${authenticated ? "yes" : "no"}`));
     } else {
@@ -176,9 +186,12 @@ export class Log {
 function note(kind, time, data) {
   const [text, className] = noteOf(kind, data);
   const line = element("p", undefined, `note ${className}`.trim());
-  line.append(text, " ", element("time", clock(time), "", { datetime: time, title: exactClock(time) }));
+  line.append(text, " ", timeOf(time));
+  if (kind === "authenticated" && data.reason === "token_refreshed") line.dataset.renewed = 1;
   return line;
 }
+
+const timeOf = (time) => element("time", clock(time), "", { datetime: time, title: exactClock(time) });
 
 function noteOf(kind, data) {
   const { authentication, queue, agent, reason, by } = data;

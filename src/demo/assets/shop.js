@@ -128,7 +128,8 @@ on("error", ({ code, message }) => {
   if (isAboutSignIn) say($("taken"), customer ? "The shop handed out no token: see the switch." : "Sign in at the shop first, above.");
   else say($("taken"), message);
 });
-on("context", ({ accepted = [], rejected = [] }) => {
+on("context", (report) => {
+  const { accepted = [], rejected = [] } = report.context ?? report;
   const refused = rejected.map(({ name, reason }) => `not ${name} (${NOT_TAKEN[reason] ?? reason})`);
   say($("taken"), [...(accepted.length > 0 ? [`Taken: ${accepted.join(", ")}`] : []), ...refused].join("; "));
 });

@@ -177,7 +177,7 @@ describe("startChat", () => {
 });
 
 describe("closeChat", () => {
-  it("ends the conversation and leaves the button; the page hears of it once, when it has ended", () => {
+  it("ends the conversation and leaves the button; the page hears of it once, when it has ended", async () => {
     page.sdk["startChat"]?.();
     page.chat.begin("c1");
     page.names();
@@ -185,19 +185,19 @@ describe("closeChat", () => {
     expect(page.chat.calls).toEqual(["end"]);
     expect(page.usher.calls).toEqual(["open", "minimize"]);
     expect(page.names()).toEqual([]);
-    page.chat.finish("customer");
+    await page.chat.finish("customer");
     expect(page.names()).toEqual(["closeChat", "onClose"]);
     page.sdk["closeChat"]?.();
     expect(page.names()).toEqual([]);
   });
 
-  it("closes what an agent has ended, from the documented listener, and from one that repeats it", () => {
+  it("closes what an agent has ended, from the documented listener, and from one that repeats it", async () => {
     page.window.addEventListener("lcw:threadUpdate", () => page.sdk["closeChat"]?.());
     page.window.addEventListener("lcw:closeChat", () => page.sdk["closeChat"]?.());
     page.window.addEventListener("lcw:onClose", () => page.sdk["closeChat"]?.());
     page.chat.begin("c1");
     page.names();
-    page.chat.finish("agent");
+    await page.chat.finish("agent");
     expect(page.names().sort()).toEqual(["closeChat", "onClose", "onMessageReceived", "threadUpdate"]);
     expect(page.chat.calls).toEqual([]);
   });

@@ -1,5 +1,6 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { ChatEvents } from "../sdk/types.ts";
+import { REPEATED_MS } from "./events.ts";
 import { Page } from "./fakes.ts";
 
 let page: Page;
@@ -25,21 +26,21 @@ describe("a conversation", () => {
     expect(page.names()).toEqual(["chatRetrieved"]);
   });
 
-  it("that follows another one is told as the first was", () => {
+  it("that follows another one is told as the first was", async () => {
     page.chat.begin("c1");
-    page.chat.finish("customer");
+    await page.chat.finish("customer");
     page.chat.begin("c2");
-    page.chat.finish("customer");
+    await page.chat.finish("customer");
     expect(page.names()).toEqual([
       ...["startChat", "chatQueued", "closeChat", "onClose"],
       ...["startChat", "chatQueued", "closeChat", "onClose"],
     ]);
   });
 
-  it("that an agent ends is told with its tag, then as an update of the thread", () => {
+  it("that an agent ends is told with its tag, then as an update of the thread", async () => {
     page.chat.begin("c1");
     page.names();
-    page.chat.finish("agent");
+    await page.chat.finish("agent");
     const detail = { channelData: { tags: ["system", "agentendconversation"] }, messageType: "system" };
     expect(page.heard).toEqual([
       ["onMessageReceived", detail],
@@ -47,10 +48,10 @@ describe("a conversation", () => {
     ]);
   });
 
-  it("that the gateway ends is a session that was closed", () => {
+  it("that the gateway ends is a session that was closed", async () => {
     page.chat.begin("c1");
     page.names();
-    page.chat.finish("system", true);
+    await page.chat.finish("system", true);
     const detail = { channelData: { tags: ["system", "primarysessionclosed"] }, messageType: "system" };
     expect(page.heard).toEqual([
       ["onHistoryMessageReceived", detail],
@@ -128,9 +129,9 @@ it("the panel is maximised, minimised and closed", () => {
   expect(page.names()).toEqual(["onMaximize", "onMinimize", "onClose"]);
 });
 
-it("a widget that was closed with its chat is not closed once more with its panel, until it was opened again", () => {
+it("a widget that was closed with its chat isn't closed again with its panel, until it was opened again", async () => {
   page.chat.begin("c1");
-  page.chat.finish("customer");
+  await page.chat.finish("customer");
   page.names();
   page.usher.show("closed");
   expect(page.names()).toEqual([]);
@@ -190,6 +191,22 @@ describe("lcw:error", () => {
       "not_yet_valid issued_in_future key_expired keys_unavailable too_large revoked subject_mismatch"
     ).split(" ");
     expect(new Set(codes(...refused))).toEqual(new Set([4]));
+  });
+
+  it("is one where the same is refused again within 10 s", () => {
+    vi.useFakeTimers();
+    const again = (code: string, message = error.message): void => page.chat.emit("error", { ...error, code, message });
+    again("malformed");
+    vi.advanceTimersByTime(REPEATED_MS - 1);
+    again("malformed");
+    expect(page.names()).toEqual(["error"]);
+    again("expired");
+    again("expired", "Something else.");
+    expect(page.names()).toEqual(["error", "error"]);
+    vi.advanceTimersByTime(REPEATED_MS);
+    again("expired", "Something else.");
+    expect(page.names()).toEqual(["error"]);
+    vi.useRealTimers();
   });
 
   it("is not raised for what the documentation has no number for", () => {

@@ -52,9 +52,12 @@ export class FakeChat implements Chat {
     this.emit("started", { ...started, context, limits });
   }
 
-  finish(by: string, past = false): void {
-    this.state = { ...this.state, connection: "ended" };
+  /** As the SDK does: it is over once everybody has heard of it. */
+  finish(by: string, past = false): Promise<void> {
     this.emit("ended", { by, past });
+    this.state = { ...this.state, connection: "ended" };
+    this.emit("connection", { state: "ended", code: 1000 });
+    return Promise.resolve();
   }
 
   on<Name extends ChatEventName>(name: Name, listener: (detail: ChatEvents[Name]) => void): () => void {

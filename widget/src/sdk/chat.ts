@@ -55,7 +55,7 @@ export function openChat(options: ChatOptions, env: Environment): Chat {
       forget("signed_out");
     },
     end() {
-      if (!exists()) return;
+      if (conversation.standing().over || !exists()) return;
       outbox.end();
       startIfIdle();
     },

@@ -46,6 +46,8 @@ export interface Visit extends BrowserContextOptions {
   /** What stands after it in the head, and in the body. */
   head?: string;
   body?: string;
+  /** The Content-Security-Policy. */
+  policy?: string;
 }
 
 export class Shop {
@@ -93,7 +95,7 @@ export class Shop {
       };
       const [type, body] = files[pathname] ?? ["text/html", shop.#page()];
       response.setHeader("Content-Type", `${type}; charset=utf-8`);
-      if (type === "text/html") response.setHeader("Content-Security-Policy", POLICY);
+      if (type === "text/html") response.setHeader("Content-Security-Policy", shop.#visit.policy ?? POLICY);
       response.end(body);
     });
     const shop = new Shop(server, browser);
@@ -103,7 +105,7 @@ export class Shop {
 
   /** A page of a browser of its own, once the panel is ready. */
   async visit(visit: Visit = {}): Promise<Page> {
-    const { html, script, head, body, ...options } = visit;
+    const { html, script, head, body, policy, ...options } = visit;
     this.#visit = visit;
     const context = await this.#browser.newContext({ viewport: { width: 1000, height: 720 }, ...options });
     const page = await context.newPage();

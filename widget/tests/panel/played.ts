@@ -50,6 +50,7 @@ export class Played implements Chat {
     this.emit("started", started, {
       connection: "open",
       conversation: "01",
+      limits: started.limits,
       authentication: started.authentication,
       agent: started.agent ?? null,
     });

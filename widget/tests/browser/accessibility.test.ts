@@ -1,0 +1,166 @@
+// Everything by keyboard, everything for a screen reader: axe-core finds nothing in any state of the panel.
+
+import axe from "axe-core";
+import { expect, test } from "vitest";
+import { Panel } from "./support/panel.ts";
+import { eventually } from "./support/wait.ts";
+import { begin, someone } from "./support/world.ts";
+
+const world = begin();
+
+/** What axe-core finds: the rule and where. */
+async function faults(panel: Panel): Promise<string[]> {
+  // Colours are judged as they are at rest.
+  await eventually(() =>
+    panel.page.evaluate(() => document.getAnimations().filter(({ playState }) => playState === "running").length),
+  ).toBe(0);
+  await panel.page.evaluate(axe.source);
+  return panel.page.evaluate(async () => {
+    const { axe } = window as unknown as { axe: typeof import("axe-core") };
+    const host = document.querySelector("[data-usher]");
+    if (host === null) {
+      return ["there is no widget"];
+    }
+    const found = await axe.run(host, { resultTypes: ["violations", "incomplete"] });
+    // What it can't judge is looked at too, but for what is scrolled half out of sight.
+    const contrast = found.incomplete.filter(({ id }) => id === "color-contrast");
+    return [...found.violations, ...contrast]
+      .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 120)} ${node.failureSummary ?? ""}`))
+      .filter((fault) => !fault.includes("partially obscured"));
+  });
+}
+
+for (const scheme of ["light", "dark"] as const) {
+  test(`axe-core finds nothing in any state of the panel, ${scheme}`, async () => {
+    const [context, anna] = [await world.customer({ colorScheme: scheme }), someone()];
+    const panel = await Panel.visit(context, world);
+    expect(await faults(panel), "closed").toEqual([]);
+
+    await panel.launcher.click();
+    await panel.field.waitFor();
+    const conversation = await panel.conversation();
+    expect(await faults(panel), "opened, nothing said").toEqual([]);
+
+    await panel.say("Hello");
+    await world.desk.assign(conversation, "Ines");
+    await world.desk.say(conversation, "Good morning");
+    await world.desk.requestSignIn(conversation, "Please sign in");
+    await panel.text("Please sign in").waitFor();
+    await world.desk.typing(conversation);
+    await panel.text("is typing").waitFor();
+    expect(await faults(panel), "a conversation, and a request to sign in").toEqual([]);
+
+    await world.shop.login(context, anna);
+    world.shop.lifetime = 3;
+    await panel.button("Sign in").click();
+    await eventually(async () => (await panel.state()).authentication?.status).toBe("authenticated");
+    await panel.say("Signed in");
+    expect(await faults(panel), "signed in").toEqual([]);
+
+    await panel.button("More").click();
+    await panel.button("End chat").waitFor();
+    expect(await faults(panel), "the menu").toEqual([]);
+    await panel.page.keyboard.press("Escape");
+
+    world.shop.answer = "empty";
+    await panel.bar("The chat goes on without sign-in.").waitFor();
+    expect(await faults(panel), "downgraded").toEqual([]);
+
+    world.gateway.network.cut();
+    await panel.bar("No connection").waitFor();
+    await panel.type("Waiting for the network");
+    await panel.message("Waiting for the network").waitFor();
+    expect(await faults(panel), "no connection").toEqual([]);
+    world.gateway.network.restore();
+    world.shop.answer = "mint";
+    world.shop.lifetime = 900;
+    await panel.bar("The chat goes on").getByRole("button", { name: /^Sign in/ }).click();
+    await panel.message("Waiting for the network").filter({ hasText: "Sent" }).waitFor();
+
+    await panel.button("Minimize").click();
+    await world.desk.say(conversation, "Are you there?");
+    await panel.frame.getByRole("button", { name: /1 new message/ }).waitFor();
+    expect(await faults(panel), "minimized, with an unread message").toEqual([]);
+
+    await panel.launcher.click();
+    await world.desk.end(conversation);
+    await panel.button("New chat").waitFor();
+    expect(await faults(panel), "ended").toEqual([]);
+  });
+}
+
+test("a whole chat by keyboard alone, and the focus comes back to where it was", async () => {
+  const panel = await Panel.visit(await world.customer(), world);
+  const { page } = panel;
+  const focused = () =>
+    page.evaluate(() => {
+      const inner = document.activeElement?.shadowRoot?.activeElement ?? document.activeElement;
+      return inner?.getAttribute("aria-label") ?? inner?.textContent?.trim() ?? "";
+    });
+  const tabTo = async (name: RegExp, key = "Tab") => {
+    for (let step = 0; step < 20 && !name.test(await focused()); step += 1) {
+      await page.keyboard.press(key);
+    }
+    expect(await focused()).toMatch(name);
+  };
+  await tabTo(/Open chat/);
+  await page.keyboard.press("Enter");
+  await eventually(focused).toMatch(/Write a message/);
+  await page.keyboard.type("By keyboard");
+  await page.keyboard.press("Shift+Enter");
+  await page.keyboard.type("in two lines");
+  await page.keyboard.press("Enter");
+  await panel.message("By keyboard").filter({ hasText: "Sent" }).waitFor();
+  expect(await focused()).toMatch(/Write a message/);
+  const conversation = await panel.conversation();
+  await world.desk.expectSaid(conversation, ["customer: By keyboard\nin two lines"]);
+
+  await tabTo(/More/, "Shift+Tab");
+  await page.keyboard.press("Enter");
+  await panel.button("End chat").waitFor();
+  await page.keyboard.press("Escape");
+  await eventually(() => panel.button("End chat").isVisible()).toBe(false);
+  expect(await focused()).toMatch(/More/);
+  expect((await panel.state()).panel).toBe("open");
+  await page.keyboard.press("Enter");
+  await tabTo(/End chat/);
+  await page.keyboard.press("Enter");
+  await panel.text("End this chat?").waitFor();
+  await page.keyboard.press("Escape");
+  expect((await world.desk.conversation(conversation)).status).toBe("open");
+
+  // Escape leaves the panel, and the focus is on the button that brought it up.
+  await tabTo(/Write a message/);
+  await page.keyboard.press("Escape");
+  await panel.launcher.waitFor();
+  await eventually(focused).toMatch(/Open chat/);
+  expect((await panel.state()).panel).toBe("minimized");
+});
+
+test("a screen reader hears new messages from a live region, and not the past", async () => {
+  const panel = await Panel.open(await world.customer(), world);
+  const log = panel.log;
+  await eventually(() => log.getAttribute("aria-live")).toBe("polite");
+  const conversation = await panel.conversation();
+  await world.desk.say(conversation, "Good morning", "Ines");
+  await log.getByText("Good morning").waitFor();
+  expect(await log.textContent()).toContain("Ines");
+  expect(await log.getAttribute("aria-live")).toBe("polite");
+
+  await panel.page.reload();
+  await panel.ready();
+  await panel.launcher.click();
+  await log.getByText("Good morning").waitFor();
+  expect(await log.getAttribute("aria-live"), "the past isn't read out").toBe("off");
+  await eventually(() => log.getAttribute("aria-live")).toBe("polite");
+});
+
+test("who wants less motion gets none", async () => {
+  const panel = await Panel.open(await world.customer({ reducedMotion: "reduce" }), world);
+  await panel.type("Hello");
+  const moving = await panel.page.evaluate(() => {
+    const running = document.getAnimations().map((animation) => Number(animation.effect?.getTiming().duration));
+    return running.filter((milliseconds) => milliseconds > 10);
+  });
+  expect(moving).toEqual([]);
+});
