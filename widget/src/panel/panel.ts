@@ -199,7 +199,7 @@ export function createPanel(chat: Chat, words: Words, options: PanelOptions): Pa
     composer.draw(now.limits?.message_characters ?? MESSAGE_CHARACTERS);
     rows.element.hidden = gate;
     rows.draw(log.rows(), shown.offersSignIn);
-    scroller.draw();
+    scroller.draw(state === "open");
     const looks = state === "open" && !gate && !document.hidden && scroller.atEnd();
     if (looks && log.see(log.newest)) chat.read(log.newest);
     count();
