@@ -286,7 +286,10 @@ $("text").addEventListener("input", type);
 $("earlier").addEventListener("click", () => attempt(() => log.earlier()));
 $("fault-close").addEventListener("click", () => ($("fault").hidden = true));
 $("back").addEventListener("click", () => (location.hash = ""));
-$("show-facts").addEventListener("click", () => ($("desk").dataset.shows = "facts"));
+$("show-facts").addEventListener("click", () => {
+  $("desk").dataset.shows = "facts";
+  $("show-talk").focus();
+});
 $("show-talk").addEventListener("click", () => {
   $("desk").dataset.shows = "talk";
   $("title").focus();
