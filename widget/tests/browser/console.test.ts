@@ -344,6 +344,24 @@ test("a token that ends shows the sign-in and nothing of anybody, and what was b
   expect(await agent.page.getByLabel("Answer").inputValue()).toBe("Half an ans");
 });
 
+test("a conversation that isn't there, and one that is back before anybody told it was gone", async () => {
+  const agent = await Console.signedIn();
+  await agent.page.goto(`${agent.page.url()}#01a20390-7b3d-7991-a3d0-4b32406110be`);
+  await agent.page.getByText(/unknown_conversation, correlation_id/).waitFor();
+  await agent.button("Close this note").click();
+  const { tab, id } = await chatting();
+  await tab.say("Here");
+  await agent.choose(id);
+  await eventually(() => agent.fact("connected")).toBe("Yes");
+  await tab.page.evaluate(() => window.chat.disconnect());
+  await eventually(async () => (await world.desk.conversation(id)).connected).toBe(false);
+  await agent.page.reload();
+  await eventually(() => agent.fact("connected")).toBe("No");
+  await tab.start();
+  await tab.say("Here again");
+  await eventually(() => agent.fact("connected")).toBe("Yes");
+});
+
 test("everything is reached and done with the keyboard", async () => {
   const agent = await Console.open();
   await agent.page.getByLabel("API key").focus();
