@@ -104,7 +104,7 @@ export function createConversation(env: Environment, options: ChatOptions): Conv
     standing: () => standing,
     joined: connection.joined,
     say: connection.say,
-    messagesTaken: () => page.settings?.authentication !== "required" || standing.signedIn,
+    heeded: () => page.settings?.authentication !== "required" || standing.signedIn,
     take: () => outbox.take(),
     error: fail,
   };

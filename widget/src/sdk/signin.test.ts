@@ -125,9 +125,12 @@ test("where it is required nothing is sent without a token, and what is written 
   expect(tab.wire.of("message")).toHaveLength(1);
   tab.wire.say(authentication(2, "token_expired", ANONYMOUS));
   tab.chat.send("while downgraded");
+  tab.chat.setContext({ cart: 1 });
   expect(tab.wire.of("message")).toHaveLength(1);
+  expect(tab.wire.of("set_context")).toEqual([]);
   tab.wire.say(authentication(3, "token_presented", signed("ada", 1100)));
   expect(tab.wire.of("message").map(({ text }) => text)).toEqual(["hello", "while downgraded"]);
+  expect(tab.wire.of("set_context")).toHaveLength(1);
 });
 
 test("signing in presents what the provider gives, and says what came of it", async () => {
@@ -157,6 +160,18 @@ test.each<[string, AuthTokenProvider, string]>([
   expect(await result).toBe(false);
   expect(tab.errors()).toEqual([code]);
   expect(tab.chat.getState().connection).toBe("open");
+});
+
+test("a sign-in that fails where the conversation is signed in leaves it so", async () => {
+  const browser = new Browser();
+  const tab = await signedIn(browser, provider().give);
+  tab.chat.setAuthTokenProvider(() => null);
+  expect(await tab.chat.signIn()).toBe(true);
+  tab.chat.setAuthTokenProvider(() => "garbage");
+  const result = tab.chat.signIn();
+  await browser.settle();
+  tab.wire.say(refusal("malformed", "authenticate"));
+  expect(await result).toBe(true);
 });
 
 test("signing in with a token that the gateway refuses fails, and the chat goes on", async () => {
@@ -445,6 +460,7 @@ test("signing out tells the gateway and forgets everything, what a provider says
   expect(tab.all("cleared")).toEqual([{ reason: "signed_out" }]);
   expect(browser.stored.size).toBe(0);
   give(jwt("ada", 2000));
+  await browser.settle();
   tab.chat.setAuthTokenProvider(null);
   void tab.chat.start();
   await browser.settle();
