@@ -206,13 +206,19 @@ function begun({ subject, tenant, source, time, data }) {
 
 /** What the event changes of the summary. */
 function reduce(item, { time, data }, kind) {
-  const { sequence, authentication, variables, reason, queue, agent } = data;
+  const { sequence, authentication, variables, reason, queue, agent, from, by } = data;
   const authenticated = authentication.status === "authenticated";
   Object.assign(item, { sequence, authentication, authenticated, updated_at: time });
   if (variables) item.variables = variables;
   if (kind === "authenticated" || kind === "downgraded") item.authentication_changed = { reason, at: time };
   if (kind === "assigned") Object.assign(item, { queue, agent: agent ?? null });
   if (kind === "disconnected") item.connected = false;
-  if (kind === "reconnected") item.connected = true;
+  // Who comes back within five seconds is not told to have been away.
+  if (kind === "reconnected" || isByThePage(kind, from, by)) item.connected = true;
   if (kind === "ended") Object.assign(item, { status: "ended", connected: false, ended_at: time });
+}
+
+/** Whether it was the customer's page that did it, which has to be there for that. */
+function isByThePage(kind, from, by) {
+  return kind === "authenticated" || kind === "context" || from === "customer" || (kind === "read" && by === "customer");
 }

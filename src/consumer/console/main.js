@@ -2,20 +2,16 @@
 
 import { Actions } from "./actions.js";
 import { Api, Problem } from "./api.js";
-import { Conversations, kindOf } from "./conversations.js";
+import { Conversations } from "./conversations.js";
 import { $, say } from "./dom.js";
 import { renderFacts } from "./facts.js";
 import { List, whom } from "./list.js";
-import { Log } from "./log.js";
-import { Outbox } from "./outbox.js";
 import { Revocations } from "./revocations.js";
 import { Session } from "./session.js";
 import { Stream } from "./stream.js";
+import { Talk } from "./talk.js";
 import { clock, left } from "./words.js";
 
-const TYPING_EVERY_MS = 3000;
-const TYPING_SHOWN_MS = 5000;
-const READ_AFTER_MS = 300;
 const WARN_BEFORE_MS = 5 * 60_000;
 
 const session = new Session((problem, had) => leave(had ? `Signed out by the gateway: ${problem.message}` : ""));
@@ -44,28 +40,14 @@ function showFault(problem) {
 const list = new List(conversations, (id) => (location.hash = `#${id}`), attempt);
 const revocations = new Revocations(api, session, attempt);
 const actions = new Actions(api, session, () => conversations.get(opened), attempt, () => revocations.refresh());
-const outbox = new Outbox(api, {
-  takenBack(text) {
-    if ($("text").value.trim() === "") $("text").value = text;
-    $("text").focus();
-  },
-});
-const log = new Log(api, {
-  shown(events) {
-    for (const { data } of events) if (data.id !== undefined) outbox.stored(opened, data.id);
-    readSoon();
-  },
-});
+const talk = new Talk(api, session, conversations, attempt, showFault);
 
 // --- live
 
 const stream = new Stream(api, {
   event(event) {
     conversations.event(event);
-    if (event.subject !== opened) return;
-    if (kindOf(event) === "typing") return typing(event.data.from);
-    if (event.data.from === "customer") typing(null);
-    log.take(event).catch(showFault);
+    if (event.subject === opened) talk.event(event);
   },
   live(isFromNow) {
     live("yes", "Live");
@@ -73,7 +55,7 @@ const stream = new Stream(api, {
     // What happened until now is not told: it is read.
     attempt(async () => {
       await conversations.load();
-      if (opened) await Promise.all([conversations.open(opened), log.catchUp()]);
+      if (opened) await Promise.all([conversations.open(opened), talk.catchUp()]);
     });
   },
   waiting(problem, wait) {
@@ -89,24 +71,13 @@ function live(state, text, why = "") {
   $("live").title = why;
 }
 
-let typingTimer = 0;
-function typing(from) {
-  clearTimeout(typingTimer);
-  const isCustomer = from === "customer";
-  if (from && !isCustomer) return;
-  say($("typing"), isCustomer ? "The customer is typing …" : "");
-  if (isCustomer) typingTimer = setTimeout(() => say($("typing"), ""), TYPING_SHOWN_MS);
-}
-
 // --- the conversation that is open
 
 async function show(id) {
   if (id === opened) return;
   opened = id;
-  log.clear();
+  talk.clear(id);
   actions.clear();
-  outbox.show(id);
-  typing(null);
   $("fault").hidden = true;
   $("desk").dataset.shows = id ? "talk" : "list";
   $("chosen").hidden = true;
@@ -114,42 +85,9 @@ async function show(id) {
   await attempt(async () => {
     const item = await conversations.open(id);
     if (!item || opened !== id) return;
-    await log.open(item);
+    await talk.open(item);
     if (opened === id) $("title").focus();
   });
-}
-
-let reading = 0;
-let saidRead = "";
-/** A customer's message that is on the screen is read; many that come at once are told as one. */
-function readSoon() {
-  clearTimeout(reading);
-  reading = setTimeout(() => {
-    const item = conversations.get(opened);
-    if (document.hidden || !item) return;
-    conversations.seen(item.id);
-    const upTo = log.unread;
-    const what = `${item.id}/${upTo}`;
-    if (upTo === 0 || what === saidRead || item.status === "ended" || !session.may("conversations:write")) return;
-    saidRead = what;
-    // Who reads on is not held up by it; the next message tells it again.
-    api.call("POST", `/v1/conversations/${item.id}/read`, { up_to: upTo }).catch(() => (saidRead = ""));
-  }, READ_AFTER_MS);
-}
-
-function send() {
-  const text = $("text").value.trim();
-  if (text === "" || $("text").disabled) return;
-  outbox.send(opened, text, $("name").value.trim() || "Agent");
-  $("text").value = "";
-  log.toTheEnd();
-}
-
-let typed = 0;
-function type() {
-  if (!opened || $("text").value.trim() === "" || Date.now() - typed < TYPING_EVERY_MS) return;
-  typed = Date.now();
-  api.call("POST", `/v1/conversations/${opened}/typing`, {}).catch(() => {});
 }
 
 // --- rendering
@@ -177,10 +115,7 @@ function renderNow() {
     $("title-badge").className = `badge ${item.authenticated ? "yes" : "no"}`;
     renderFacts(item);
     actions.render(item);
-    const mayAnswer = item.status === "open" && session.may("conversations:write");
-    $("text").disabled = $("send").disabled = !mayAnswer;
-    const why = item.status === "ended" ? "The conversation has ended." : "This key may not answer.";
-    $("text").placeholder = mayAnswer ? "Write an answer" : why;
+    talk.render(item);
   }
   renderSession();
 }
@@ -221,9 +156,8 @@ function enter() {
 function leave(why) {
   stream.stop();
   opened = null;
-  log.clear();
+  talk.clear(null);
   actions.clear();
-  outbox.show(null);
   conversations.clear();
   $("desk").hidden = true;
   $("gate").hidden = false;
@@ -268,25 +202,17 @@ $("sign-in").addEventListener("submit", async (event) => {
   }
 });
 $("sign-out").addEventListener("click", () => {
-  if (outbox.isWaiting && !confirm("A message is not sent yet and will be lost. Sign out all the same?")) return;
+  if (talk.isWaiting && !confirm("A message is not sent yet and will be lost. Sign out all the same?")) return;
   session.forget();
   // A page of its own begins: nothing of this one is left in memory.
   location.replace(location.pathname);
 });
-$("compose").addEventListener("submit", (event) => {
-  event.preventDefault();
-  send();
-});
-$("text").addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-  event.preventDefault();
-  send();
-});
-$("text").addEventListener("input", type);
-$("earlier").addEventListener("click", () => attempt(() => log.earlier()));
 $("fault-close").addEventListener("click", () => ($("fault").hidden = true));
 $("back").addEventListener("click", () => (location.hash = ""));
-$("show-facts").addEventListener("click", () => ($("desk").dataset.shows = "facts"));
+$("show-facts").addEventListener("click", () => {
+  $("desk").dataset.shows = "facts";
+  $("show-talk").focus();
+});
 $("show-talk").addEventListener("click", () => {
   $("desk").dataset.shows = "talk";
   $("title").focus();
@@ -295,9 +221,8 @@ addEventListener("hashchange", () => {
   if (!$("desk").hidden) show(idInAddress());
 });
 addEventListener("beforeunload", (event) => {
-  if (outbox.isWaiting) event.preventDefault();
+  if (talk.isWaiting) event.preventDefault();
 });
-document.addEventListener("visibilitychange", readSoon);
 conversations.addEventListener("changed", render);
 conversations.addEventListener("fault", ({ detail }) => showFault(detail));
 setInterval(() => {

@@ -29,7 +29,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 /// Everything that the console consists of, by its path.
-const FILES: [(&str, &str, &str); 16] = [
+const FILES: [(&str, &str, &str); 17] = [
     (PAGE, HTML, include_str!("page.html")),
     ("/console/console.css", CSS, include_str!("console.css")),
     ("/console/icon.svg", SVG, include_str!("icon.svg")),
@@ -45,6 +45,7 @@ const FILES: [(&str, &str, &str); 16] = [
     ("/console/revocations.js", SCRIPT, include_str!("revocations.js")),
     ("/console/session.js", SCRIPT, include_str!("session.js")),
     ("/console/stream.js", SCRIPT, include_str!("stream.js")),
+    ("/console/talk.js", SCRIPT, include_str!("talk.js")),
     ("/console/words.js", SCRIPT, include_str!("words.js")),
 ];
 

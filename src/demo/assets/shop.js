@@ -68,7 +68,9 @@ function become(id) {
 
 // --- what the page says by itself
 
-const variables = () => (cart.items > 0 ? { cart_items: cart.items, last_added: cart.last } : {});
+/** What agents are to see of it says so. */
+const seen = (value) => ({ value, isDisplayable: true });
+const variables = () => (cart.items > 0 ? { cart_items: seen(cart.items), last_added: seen(cart.last) } : {});
 
 $("goods").addEventListener("click", ({ target }) => {
   const lamp = target.closest("[data-lamp]")?.dataset.lamp;
@@ -119,7 +121,7 @@ function answer(kind, text) {
 const on = (name, hear) => addEventListener(`usher:${name}`, ({ detail }) => hear(detail ?? {}));
 on("ready", () => {
   setProvider();
-  window.Usher.setContextProvider(() => ({ page: "Desk lamps", ...variables() }));
+  window.Usher.setContextProvider(() => ({ page: seen("Desk lamps"), ...variables() }));
   render();
 });
 on("error", ({ code, message }) => {

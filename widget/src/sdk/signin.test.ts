@@ -162,6 +162,18 @@ test.each<[string, AuthTokenProvider, string]>([
   expect(tab.chat.getState().connection).toBe("open");
 });
 
+test("a sign-in that fails where the conversation is signed in leaves it so", async () => {
+  const browser = new Browser();
+  const tab = await signedIn(browser, provider().give);
+  tab.chat.setAuthTokenProvider(() => null);
+  expect(await tab.chat.signIn()).toBe(true);
+  tab.chat.setAuthTokenProvider(() => "garbage");
+  const result = tab.chat.signIn();
+  await browser.settle();
+  tab.wire.say(refusal("malformed", "authenticate"));
+  expect(await result).toBe(true);
+});
+
 test("signing in with a token that the gateway refuses fails, and the chat goes on", async () => {
   const browser = new Browser();
   const tab = await begun(browser);
