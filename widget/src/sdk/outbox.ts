@@ -17,7 +17,7 @@ export const READ_MS = 1000;
 export interface OutboxHost {
   joined(): boolean;
   say(frame: Outbound, answerMs?: number): void;
-  /** Whether the gateway takes messages and context now: not before the customer has signed in where that is required. */
+  /** Whether the gateway takes messages and context now: where signing in is required, not before. */
   heeded(): boolean;
   standing(): Standing;
 }

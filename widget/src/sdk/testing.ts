@@ -4,7 +4,7 @@
 import { openChat } from "./chat.ts";
 import type { Environment, Wire } from "./environment.ts";
 import type { Inbound, Outbound } from "./frames.ts";
-import type { Chat, ChatEventName, ChatEvents, Settings } from "./types.ts";
+import type { AuthTokenProvider, Chat, ChatEventName, ChatEvents, Settings } from "./types.ts";
 
 /** One socket, seen from the gateway. */
 export class FakeWire implements Wire {
@@ -274,4 +274,44 @@ export async function begun(browser: Browser, changes: Partial<Environment> = {}
   tab.wire.say(entered("started"));
   await browser.settle();
   return tab;
+}
+
+/** What the gateway says of the widget. */
+export const settings = (authentication: Settings["authentication"], name?: string): Settings => ({
+  tenant: "shop",
+  widget: "web",
+  name: "Shop",
+  authentication,
+  ...(name && { javascript_client_function: name }),
+});
+/** The conversation `c1` is in storage. */
+export const stored = (browser: Browser, resume_token = "secret-1") =>
+  browser.stored.set("usher:shop/web", JSON.stringify({ conversation: "c1", resume_token }));
+/** A frame that tells of the authentication. */
+export const authentication = (sequence: number, reason: string, now: object, resume_token?: string) => ({
+  type: "authentication",
+  authentication: now,
+  reason,
+  sequence,
+  context: { accepted: [], rejected: [] },
+  ...(resume_token && { resume_token }),
+});
+export const ANONYMOUS = { status: "anonymous" };
+
+/** A tab whose conversation has begun as this provider's customer. */
+export async function signedIn(browser: Browser, provider: AuthTokenProvider, iat = 1000): Promise<Tab> {
+  const tab = browser.tab();
+  tab.chat.setAuthTokenProvider(provider);
+  void tab.chat.start();
+  await browser.settle();
+  tab.wire.open();
+  tab.wire.say(entered("started", { authentication: signed("ada", iat) }));
+  await browser.settle();
+  return tab;
+}
+
+/** Provides tokens of ada's, each a second newer, and counts. */
+export function provider(first = 1000) {
+  const out = { calls: 0, give: async () => jwt("ada", first - 1 + (out.calls += 1)) };
+  return out;
 }

@@ -37,7 +37,7 @@ test.each<[string, unknown]>([
 });
 
 test.each<[string, unknown, string]>([
-  ["throws", throws(new Error("no session")), "provider_failed: The token provider: no session"],
+  ["throws", throws(new Error("no login")), "provider_failed: The token provider: no login"],
   ["throws nothing", throws(undefined), "provider_failed: The token provider: it threw nothing"],
   ["rejects", async () => throws(new Error("503"))(), "provider_failed: The token provider: 503"],
   ["calls back with an error", (done: TokenCallback) => done(null, "old"), "provider_failed: The token provider: old"],
