@@ -253,6 +253,9 @@ describe("the log", () => {
   test("what is replayed isn't read out, what comes then is", async () => {
     const page = await play("empty");
     const live = () => page.getByRole("log").getAttribute("aria-live");
+    // What is there when the panel opens isn't, either.
+    expect(await live()).toBe("off");
+    await until(async () => (await live()) === "polite");
     await page.evaluate(() => window.played.say({ text: "Long ago" }, true));
     expect(await live()).toBe("off");
     await until(async () => (await live()) === "polite");
