@@ -43,6 +43,10 @@ async fn a_page_needs_two_lines() {
     let script = "<script src=\"https://chat.example.com/widget/v1/usher.js\" data-tenant=\"contoso\" \
         data-widget=\"web\" defer></script>";
     assert_eq!(said(&output.stdout), format!("{script}\n{PROVIDER}\n"));
+    assert!(
+        include_str!("../../../docs/widget.md").contains(said(&output.stdout)),
+        "the manual says otherwise"
+    );
 }
 
 #[tokio::test]

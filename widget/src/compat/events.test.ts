@@ -1,5 +1,6 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { ChatEvents } from "../sdk/types.ts";
+import { REPEATED_MS } from "./events.ts";
 import { Page } from "./fakes.ts";
 
 let page: Page;
@@ -128,7 +129,7 @@ it("the panel is maximised, minimised and closed", () => {
   expect(page.names()).toEqual(["onMaximize", "onMinimize", "onClose"]);
 });
 
-it("a widget that was closed with its chat is not closed once more with its panel, until it was opened again", async () => {
+it("a widget that was closed with its chat isn't closed again with its panel, until it was opened again", async () => {
   page.chat.begin("c1");
   await page.chat.finish("customer");
   page.names();
@@ -190,6 +191,22 @@ describe("lcw:error", () => {
       "not_yet_valid issued_in_future key_expired keys_unavailable too_large revoked subject_mismatch"
     ).split(" ");
     expect(new Set(codes(...refused))).toEqual(new Set([4]));
+  });
+
+  it("is one where the same is refused again within 10 s", () => {
+    vi.useFakeTimers();
+    const again = (code: string, message = error.message): void => page.chat.emit("error", { ...error, code, message });
+    again("malformed");
+    vi.advanceTimersByTime(REPEATED_MS - 1);
+    again("malformed");
+    expect(page.names()).toEqual(["error"]);
+    again("expired");
+    again("expired", "Something else.");
+    expect(page.names()).toEqual(["error", "error"]);
+    vi.advanceTimersByTime(REPEATED_MS);
+    again("expired", "Something else.");
+    expect(page.names()).toEqual(["error"]);
+    vi.useRealTimers();
   });
 
   it("is not raised for what the documentation has no number for", () => {

@@ -1,8 +1,11 @@
 // What the page hears: the documented events, told from those of the chat.
 
 import type { PanelState, UsherApi } from "../panel/api.ts";
-import type { Chat, ChatEvents } from "../sdk/types.ts";
+import type { Chat, ChatError, ChatEvents } from "../sdk/types.ts";
 import { lcwError } from "./errors.ts";
+
+/** The same error within so long, in milliseconds, is one. */
+export const REPEATED_MS = 10_000;
 
 export function fire(name: string, detail?: object): void {
   window.dispatchEvent(new CustomEvent(`lcw:${name}`, detail && { detail }));
@@ -27,6 +30,9 @@ export class Story {
   #isStarting = false;
   #isUnwanted = false;
   #agent: string | undefined;
+  /** The last error, which is not told again until then, in milliseconds. */
+  #told = "";
+  #toldUntil = 0;
   /** Written in this tab, and not known to be stored. */
   readonly #waiting = new Set<string>();
 
@@ -44,10 +50,7 @@ export class Story {
     chat.on("connection", ({ state }) => {
       if (state === "idle" || state === "ended") this.#isStarting = this.#isUnwanted = false;
     });
-    chat.on("error", (error) => {
-      const detail = lcwError(error);
-      if (detail !== undefined) fire("error", detail);
-    });
+    chat.on("error", (error) => this.#error(error));
   }
 
   open(): void {
@@ -108,6 +111,17 @@ export class Story {
     if (by === "customer") return this.#closed();
     heard("system", past, "system", by === "agent" ? "agentendconversation" : "primarysessionclosed");
     fire("threadUpdate");
+  }
+
+  /** A token that is refused is fetched anew and may be refused again: pages show what they hear. */
+  #error(error: ChatError): void {
+    const detail = lcwError(error);
+    if (detail === undefined) return;
+    const told = `${detail.reason} ${detail.errorDescription}`;
+    if (told === this.#told && Date.now() < this.#toldUntil) return;
+    this.#told = told;
+    this.#toldUntil = Date.now() + REPEATED_MS;
+    fire("error", detail);
   }
 
   /** Once for each conversation, however often and from wherever it is closed. */

@@ -44,6 +44,11 @@ export function icon(path: string): SVGElement {
   return svg;
 }
 
+/** A drawing with its text; what is the same stays. */
+export function label(element: Element, path: string, text: string): void {
+  if (element.textContent !== text) element.replaceChildren(icon(path), text);
+}
+
 export const CHAT = "M21 12c0 4-4 7-9 7-1 0-2-.1-3-.4L4 20l1-4c-1-1-2-2.5-2-4 0-4 4-7 9-7s9 3 9 7z";
 export const CLOSE = "M7 7l10 10M17 7 7 17";
 export const DOWN = "M6 9l6 6 6-6";

@@ -1,7 +1,7 @@
 // The panel's head: who one talks to, how the line is, who the customer is taken for, and what else can be done.
 
 import type { Words } from "../texts/index.ts";
-import { DOWN, MORE, SHIELD, button, el, icon, say, set } from "./dom.ts";
+import { DOWN, MORE, SHIELD, button, el, icon, label, say, set } from "./dom.ts";
 import type { Deed, Offer, View } from "./view.ts";
 
 export interface Header {
@@ -59,7 +59,7 @@ export function createHeader(words: Words, act: (deed: Deed) => void, minimize: 
       say(title, name);
       say(status, view.status ? words.say(view.status) : "");
       mark.hidden = !view.signedIn;
-      mark.replaceChildren(icon(SHIELD), words.say("signedIn"));
+      label(mark, SHIELD, words.say("signedIn"));
       set(down, "aria-label", words.say("minimize"));
       set(more, "aria-label", words.say("menu"));
       offers = view.menu;

@@ -140,6 +140,13 @@ describe("what happened", () => {
     expect(told(log)).toEqual(["joined", "queued"]);
   });
 
+  test("who joined in a past that is replayed is told, though they are known to be there", () => {
+    const log = new Log();
+    log.started(started({ agent: "Anna", replayed: 1 }));
+    log.assigned({ sequence: 2, queue: "service", agent: "Anna", past: true });
+    expect(told(log)).toEqual(["joined"]);
+  });
+
   test("sign-in and downgrade are told, a refreshed sign-in isn't", () => {
     const log = new Log();
     const signedIn = { status: "authenticated" as const };

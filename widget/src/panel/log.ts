@@ -76,8 +76,9 @@ export class Log {
     return news;
   }
 
-  started({ agent, truncated }: ChatEvents["started"]): void {
-    this.#agent = agent;
+  started({ agent, truncated, replayed }: ChatEvents["started"]): void {
+    // What is replayed tells who joined, and when.
+    if (replayed === 0) this.#agent = agent;
     if (truncated && this.empty) this.#place({ key: "older", sequence: 0, note: { what: "older" } });
   }
 

@@ -149,7 +149,8 @@ export function createPanel(chat: Chat, words: Words, options: PanelOptions): Pa
     notice = null;
     const done = await chat.signIn().catch(() => false);
     signingIn = false;
-    if (!done) tell("noSignIn", true);
+    // Another customer's sign-in has been told already.
+    if (!done) notice ??= { text: "noSignIn", bad: true };
     else if (gate) start();
     changed();
   }
@@ -198,7 +199,7 @@ export function createPanel(chat: Chat, words: Words, options: PanelOptions): Pa
     composer.draw(now.limits?.message_characters ?? MESSAGE_CHARACTERS);
     rows.element.hidden = gate;
     rows.draw(log.rows(), shown.offersSignIn);
-    scroller.draw();
+    scroller.draw(state === "open");
     const looks = state === "open" && !gate && !document.hidden && scroller.atEnd();
     if (looks && log.see(log.newest)) chat.read(log.newest);
     count();

@@ -72,12 +72,13 @@ export function createRows(words: Words, retry: (id: string) => void, signIn: ()
   return {
     element,
     draw(rows, offers) {
-      const asked = offers ? rows.filter((row) => row.kind === "note" && row.what === "asked").at(-1) : undefined;
+      // Who has signed in after it has answered it.
+      const asked = rows.filter((row) => row.kind === "note" && /asked|signedIn/.test(row.what)).at(-1);
       const gone = new Map(drawn);
       let next = element.firstElementChild;
       for (const row of rows) {
         gone.delete(row.key);
-        const placed = place(row, row === asked);
+        const placed = place(row, offers && row === asked);
         if (placed === next) next = next.nextElementSibling;
         else element.insertBefore(placed, next);
       }

@@ -1,7 +1,7 @@
 // The log's window: it follows what comes while the customer is at the end, and doesn't move under who reads above.
 
 import type { Words } from "../texts/index.ts";
-import { DOWN, button, el, icon, say, set } from "./dom.ts";
+import { DOWN, button, el, label, say, set } from "./dom.ts";
 
 /** So near to the end counts as there, in pixels. */
 const NEAR_END = 48;
@@ -10,7 +10,8 @@ export interface Scroller {
   readonly element: HTMLElement;
   atEnd(): boolean;
   toEnd(): void;
-  draw(): void;
+  /** @param shown whether it is seen: where it isn't, the page isn't laid out for it */
+  draw(shown: boolean): void;
   /** Somebody does, or nobody where it is empty. */
   types(text: string): void;
   /** What came while the customer read above. */
@@ -27,9 +28,10 @@ export function createScroller(words: Words, rows: HTMLElement, changed: () => v
     changed();
   });
   let atEnd = true;
+  let shown = false;
 
   function follow(): void {
-    if (atEnd) pane.scrollTop = pane.scrollHeight;
+    if (atEnd && shown) pane.scrollTop = pane.scrollHeight;
   }
 
   function toEnd(): void {
@@ -48,7 +50,8 @@ export function createScroller(words: Words, rows: HTMLElement, changed: () => v
     element: el("div", { class: "log" }, pane, jump),
     atEnd: () => atEnd,
     toEnd,
-    draw() {
+    draw(isShown) {
+      shown = isShown;
       for (const part of [pane, rows]) set(part, "aria-label", words.say("title"));
       say(greeting, words.say("greeting"));
       follow();
@@ -60,7 +63,7 @@ export function createScroller(words: Words, rows: HTMLElement, changed: () => v
     },
     news(text) {
       jump.hidden = atEnd || text === "";
-      jump.replaceChildren(icon(DOWN), text);
+      label(jump, DOWN, text);
     },
   };
 }

@@ -45,7 +45,7 @@ export function openChat(options: ChatOptions, env: Environment): Chat {
         await tokens.ask();
       } catch (error) {
         events.emit("error", error as ChatError);
-        return false;
+        return conversation.standing().signedIn;
       }
       if (exists()) startIfIdle();
       return state() === "idle" || state() === "ended" ? false : signIn.result();
@@ -55,7 +55,7 @@ export function openChat(options: ChatOptions, env: Environment): Chat {
       forget("signed_out");
     },
     end() {
-      if (!exists()) return;
+      if (conversation.standing().over || !exists()) return;
       outbox.end();
       startIfIdle();
     },

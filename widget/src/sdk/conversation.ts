@@ -52,8 +52,8 @@ export interface Conversation {
   tell(message: Message | null, past?: boolean): void;
   /** Leaves the connection, and says why to whoever waits for something. */
   stop(detail: ChatEvents["connection"], error?: ChatError, failWaiting?: boolean): void;
-  /** Leaves the conversation and forgets it, in this tab and, unless one of them said so, in the others. */
-  forget(reason: ClearedReason, remote?: boolean): void;
+  /** Leaves the conversation and forgets it, in all tabs. */
+  forget(reason: ClearedReason): void;
 }
 
 export function createConversation(env: Environment, options: ChatOptions): Conversation {
@@ -73,7 +73,7 @@ export function createConversation(env: Environment, options: ChatOptions): Conv
   const tell = (message: Message | null, past = false) => {
     if (message) emit("message", { ...message, past });
   };
-  const exists = () => !standing.over && !!(shelf.read() ?? standing.resume_token);
+  const exists = () => !!shelf.read() || (!standing.over && !!standing.resume_token);
 
   const share = createShare(env, name, {
     token: () => tokens.own?.text ?? null,
@@ -82,10 +82,9 @@ export function createConversation(env: Environment, options: ChatOptions): Conv
       unblock();
     },
     cleared(conversation, reason) {
-      shelf.clear(conversation);
-      if (standing.conversation && standing.conversation !== conversation) return;
+      if ((standing.conversation ?? conversation) !== conversation) return;
       if (reason === "signed_out") connection.say({ type: "sign_out" });
-      forget(reason, true);
+      forget(reason, undefined, conversation);
     },
   });
   const tokens = createTokens(env, share, page);
@@ -105,7 +104,7 @@ export function createConversation(env: Environment, options: ChatOptions): Conv
     standing: () => standing,
     joined: connection.joined,
     say: connection.say,
-    messagesTaken: () => page.settings?.authentication !== "required" || standing.signedIn,
+    heeded: () => page.settings?.authentication !== "required" || standing.signedIn,
     take: () => outbox.take(),
     error: fail,
   };
@@ -117,7 +116,7 @@ export function createConversation(env: Environment, options: ChatOptions): Conv
 
   const start = () => {
     if (connection.joined()) return Promise.resolve();
-    if (standing.over) reset("new_conversation");
+    if (standing.over) reset("new_conversation", true);
     if (!starting) {
       const own = {} as Starting;
       own.promise = new Promise((resolve, reject) => Object.assign(own, { resolve, reject }));
@@ -153,12 +152,15 @@ export function createConversation(env: Environment, options: ChatOptions): Conv
     reject?.(error);
   };
 
-  const forget = (reason: ClearedReason, remote = false) => {
-    const conversation = standing.conversation ?? shelf.read()?.conversation;
+  /** `remote`: the conversation, where it was another tab that has told to. */
+  const forget = (reason: ClearedReason, error?: ChatError, remote?: string) => {
+    const conversation = remote ?? standing.conversation ?? shelf.read()?.conversation;
     if (reason === "signed_out" || remote) tokens.drop();
-    if (!remote) shelf.clear();
-    stop({ state: "idle" });
+    // Only this one: another tab may have begun another meanwhile.
+    shelf.clear(conversation);
+    stop({ state: "idle" }, error);
     reset(reason);
+    opening.reset();
     opening.anew = reason === "left";
     if (!remote && conversation) share.tell({ type: "cleared", conversation, reason });
   };
@@ -295,7 +297,7 @@ export function createConversation(env: Environment, options: ChatOptions): Conv
   };
 
   const customerChanged = (error: ChatError) => {
-    forget("customer_changed");
+    forget("customer_changed", error);
     fail(error);
   };
 

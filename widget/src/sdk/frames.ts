@@ -1,6 +1,7 @@
 // The frames of `usher.v1`, as the protocol's tables have them.
 
-import type { Authentication, AuthenticationReason, ChatError, Context, ContextReport, Limits, Message } from "./types.ts";
+import type { Authentication, AuthenticationReason, ChatError, Message } from "./types.ts";
+import type { Context, ContextReport, Limits } from "./types.ts";
 
 export type Outbound =
   | {
@@ -72,8 +73,8 @@ export type Inbound =
 /** Reads a frame, or nothing where it is none. */
 export function decode(text: unknown): Inbound | null {
   try {
-    const frame: unknown = JSON.parse(String(text));
-    return typeof frame === "object" && frame !== null && "type" in frame ? (frame as Inbound) : null;
+    const frame = JSON.parse(String(text)) as Inbound | null;
+    return typeof frame?.type === "string" ? frame : null;
   } catch {
     return null;
   }

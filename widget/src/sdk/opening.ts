@@ -37,6 +37,7 @@ export interface Opening {
   done(): void;
   /** The conversation stands. What a `start` has said, or would have, of the context. */
   entered(): Context;
+  reset(): void;
 }
 
 export function createOpening(
@@ -50,6 +51,8 @@ export function createOpening(
   /** The `start` that is tried; its key stays the same until it is answered. */
   let start: { key: string; context: Context } | null = null;
   let release = () => {};
+  /** What the last first frame has presented. */
+  let presented: Token | null = null;
 
   /** Another tab may have replaced the secret; where nothing can be kept, this tab still knows. */
   const kept = (): Kept | null => {
@@ -111,6 +114,7 @@ export function createOpening(
       release = held;
       return () => {
         opening.used = null;
+        presented = signed;
         return {
           type: "start",
           locale: page.locale(),
@@ -125,6 +129,7 @@ export function createOpening(
       const standing = host.standing();
       const after = standing.conversation === conversation && standing.sequence;
       opening.used = resume_token;
+      presented = token;
       return {
         type: "resume",
         conversation,
@@ -139,10 +144,14 @@ export function createOpening(
     },
     entered() {
       const { context = {} } = start ?? {};
-      opening.done();
-      start = opening.refusal = null;
-      opening.anew = opening.cut = false;
+      tokens.own ??= presented;
+      opening.reset();
       return context;
+    },
+    reset() {
+      opening.done();
+      start = opening.refusal = presented = null;
+      opening.anew = opening.cut = false;
     },
   };
   return opening;

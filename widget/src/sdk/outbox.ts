@@ -17,19 +17,19 @@ export const READ_MS = 1000;
 export interface OutboxHost {
   joined(): boolean;
   say(frame: Outbound, answerMs?: number): void;
-  /** Whether the gateway takes messages now. */
-  messagesTaken(): boolean;
+  /** Whether the gateway takes messages and context now: not before the customer has signed in where that is required. */
+  heeded(): boolean;
   standing(): Standing;
 }
 
 export interface Outbox {
   /** Says everything anew, as a socket does that has just come; sending a message again stores it once. */
   joined(): void;
-  /** Sends the messages that wait. */
+  /** Sends the messages that wait, and the context. */
   flush(): void;
   /** A message is not on its way any more. Whether it was. */
   back(id: string): boolean;
-  /** No message is sent for so many milliseconds. */
+  /** Nothing of it is sent for so many milliseconds. */
   pause(ms: number): void;
   setContext(context: Context): void;
   /** What the page has set and the gateway doesn't know; somebody else tells it now. */
@@ -61,17 +61,14 @@ export function createOutbox(env: Environment, messages: Messages, host: OutboxH
     cancel();
     const pause = pausedUntil - env.now();
     if (pause > 0) cancel = env.after(pause, flush);
-    else if (host.joined() && host.messagesTaken()) {
+    else if (host.joined() && host.heeded()) {
+      if (Object.keys(context).length) host.say({ type: "set_context", context: outbox.take() });
       for (const { id, text } of messages.waiting()) {
         if (sent.has(id)) continue;
         sent.add(id);
         host.say({ type: "message", id, text }, ACCEPTED_MS);
       }
     }
-  };
-
-  const tellContext = () => {
-    if (host.joined() && Object.keys(context).length) host.say({ type: "set_context", context: outbox.take() });
   };
 
   const tellRead = () => {
@@ -91,7 +88,6 @@ export function createOutbox(env: Environment, messages: Messages, host: OutboxH
       sent.clear();
       readTold = 0;
       flush();
-      tellContext();
       tellRead();
       if (ending) outbox.end();
     },
@@ -103,7 +99,7 @@ export function createOutbox(env: Environment, messages: Messages, host: OutboxH
     },
     setContext(more) {
       context = { ...context, ...more };
-      tellContext();
+      flush();
     },
     take() {
       const taken = context;

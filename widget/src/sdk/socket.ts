@@ -11,7 +11,7 @@ export interface Link {
   /** What the gateway has refused before that. */
   refusal?: Refusal;
   send(frame: Outbound): void;
-  /** Something must come within this time, in milliseconds, or the connection is given up. */
+  /** Something must come within this time, in milliseconds, or the connection is given up; the shortest one counts. */
   watch(ms: number): void;
   /** Closes it without a further word to its host. */
   close(): void;
@@ -26,12 +26,14 @@ export interface LinkHost {
 
 export function createLink(env: Environment, url: string, host: LinkHost): Link {
   let wire: Wire | undefined;
-  let watching: (() => void) | null = null;
+  let cancel = () => {};
+  /** By when something must come. */
+  let deadline = Infinity;
   let live = true;
 
   const seen = () => {
-    watching?.();
-    watching = null;
+    cancel();
+    deadline = Infinity;
   };
   const leave = () => {
     seen();
@@ -47,7 +49,11 @@ export function createLink(env: Environment, url: string, host: LinkHost): Link 
     joined: 0,
     send: (frame) => wire?.send(encode(frame)),
     watch(ms) {
-      watching ??= env.after(ms, () => {
+      const by = env.now() + ms;
+      if (by >= deadline) return;
+      cancel();
+      deadline = by;
+      cancel = env.after(ms, () => {
         wire?.close();
         lost(1006, "");
       });

@@ -33,7 +33,8 @@ export class Standing implements Omit<ChatState, "connection" | "waiting"> {
     if (type === "started") this.sequence = sequence;
     this.#replayed = sequence;
     this.agent = agent;
-    ({ conversation: this.conversation, resume_token: this.resume_token, queue: this.queue, limits: this.limits } = frame);
+    ({ conversation: this.conversation, resume_token: this.resume_token } = frame);
+    ({ queue: this.queue, limits: this.limits } = frame);
     this.#stands(authentication);
   }
 

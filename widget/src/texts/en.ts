@@ -36,7 +36,7 @@ export const en = {
   gate: "Please sign in to continue.",
   noSignIn: "That didn’t work. Please sign in on this website first.",
   signedOut: "You are signed out. This device no longer shows your chat.",
-  changed: "Someone else is signed in now. This is a new chat.",
+  changed: "Someone else is signed in now. The previous chat is no longer shown.",
   connecting: "Connecting …",
   offline: "No connection. Trying again …",
   slow: "Too many messages. Please wait a moment.",

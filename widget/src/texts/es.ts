@@ -35,7 +35,7 @@ export const es: Texts = {
   gate: "Inicie sesión para continuar.",
   noSignIn: "No ha funcionado. Inicie sesión primero en este sitio web.",
   signedOut: "Ha cerrado la sesión. Su chat ya no se muestra en este dispositivo.",
-  changed: "Ahora hay otra persona con la sesión iniciada. Este es un chat nuevo.",
+  changed: "Ahora hay otra persona con la sesión iniciada. El chat anterior ya no se muestra.",
   connecting: "Conectando…",
   offline: "Sin conexión. Reintentando…",
   slow: "Demasiados mensajes. Espere un momento.",

@@ -34,9 +34,10 @@ export class Words {
   /** The language of the texts. */
   readonly language: string;
   #texts: Texts;
-  readonly #time: Intl.DateTimeFormat;
-  readonly #date: Intl.DateTimeFormat;
-  readonly #plural: Intl.PluralRules;
+  // Made when they are needed: the first one of a page takes longer than all of the panel.
+  #time: Intl.DateTimeFormat | undefined;
+  #date: Intl.DateTimeFormat | undefined;
+  #plural: Intl.PluralRules | undefined;
 
   /**
    * @param wanted the page's wish; it stands for times even where there are no texts in it
@@ -49,9 +50,6 @@ export class Words {
     this.language = languageOf(found) === "zh" ? "zh-Hant" : found;
     this.tag = wish ?? found;
     this.#texts = { ...(tables[languageOf(found)] ?? en) };
-    this.#time = new Intl.DateTimeFormat(this.tag, { timeStyle: "short" });
-    this.#date = new Intl.DateTimeFormat(this.tag, { dateStyle: "full" });
-    this.#plural = new Intl.PluralRules(this.tag);
   }
 
   /** How the language is written that the page wants, whether there are texts in it or not. */
@@ -69,6 +67,7 @@ export class Words {
     let text = this.#texts[name];
     if (n !== undefined) {
       const forms = text.split("|");
+      this.#plural ??= new Intl.PluralRules(this.tag);
       const category = `${this.#plural.select(n)}:`;
       const form = forms.find((each) => each.startsWith(category));
       text = form?.slice(category.length) ?? forms.at(-1) ?? text;
@@ -85,11 +84,11 @@ export class Words {
 
   /** The time of day. */
   time(at: string): string {
-    return format(this.#time, at);
+    return format((this.#time ??= new Intl.DateTimeFormat(this.tag, { timeStyle: "short" })), at);
   }
 
   date(at: string): string {
-    return format(this.#date, at);
+    return format((this.#date ??= new Intl.DateTimeFormat(this.tag, { dateStyle: "full" })), at);
   }
 
   /** Today, yesterday, or the date. */

@@ -35,7 +35,7 @@ export const zhHant: Texts = {
   gate: "請先登入再繼續。",
   noSignIn: "登入未成功，請先在本網站登入。",
   signedOut: "您已登出，此裝置不再顯示您的對話。",
-  changed: "目前登入的是另一位使用者，這是新的對話。",
+  changed: "目前登入的是另一位使用者，先前的對話不再顯示。",
   connecting: "連線中…",
   offline: "沒有連線，正在重試…",
   slow: "訊息太多，請稍候。",

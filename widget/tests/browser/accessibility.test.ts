@@ -2,6 +2,7 @@
 
 import axe from "axe-core";
 import { expect, test } from "vitest";
+import { en } from "../../src/texts/en.ts";
 import { Panel } from "./support/panel.ts";
 import { eventually } from "./support/wait.ts";
 import { begin, someone } from "./support/world.ts";
@@ -63,18 +64,18 @@ for (const scheme of ["light", "dark"] as const) {
     await panel.page.keyboard.press("Escape");
 
     world.shop.answer = "empty";
-    await panel.bar("The chat goes on without sign-in.").waitFor();
+    await panel.bar(en.downgraded).waitFor();
     expect(await faults(panel), "downgraded").toEqual([]);
 
     world.gateway.network.cut();
-    await panel.bar("No connection").waitFor();
+    await panel.bar(en.offline).waitFor();
     await panel.type("Waiting for the network");
     await panel.message("Waiting for the network").waitFor();
     expect(await faults(panel), "no connection").toEqual([]);
     world.gateway.network.restore();
     world.shop.answer = "mint";
     world.shop.lifetime = 900;
-    await panel.button("Sign in again").click();
+    await panel.bar(en.downgraded).getByRole("button", { name: /^Sign in/ }).click();
     await panel.message("Waiting for the network").filter({ hasText: "Sent" }).waitFor();
 
     await panel.button("Minimize").click();
@@ -125,7 +126,7 @@ test("a whole chat by keyboard alone, and the focus comes back to where it was",
   await page.keyboard.press("Enter");
   await tabTo(/End chat/);
   await page.keyboard.press("Enter");
-  await panel.text("End this chat?").waitFor();
+  await panel.text(en.endAsk).waitFor();
   await page.keyboard.press("Escape");
   expect((await world.desk.conversation(conversation)).status).toBe("open");
 

@@ -3,6 +3,7 @@
 import { expect, test } from "vitest";
 import type { BrowserContext } from "playwright-core";
 import { Panel } from "./support/panel.ts";
+import type { Recorded } from "./support/tab.ts";
 import { eventually } from "./support/wait.ts";
 import { begin, someone } from "./support/world.ts";
 
@@ -15,7 +16,7 @@ interface LcwHeard {
 
 /** What the page heard of the chat, and in which order. */
 function heard(panel: Panel): Promise<LcwHeard[]> {
-  return panel.frame.evaluate(() => structuredClone(window.heard) as unknown as LcwHeard[]);
+  return panel.frame.evaluate(() => structuredClone((window as unknown as Recorded).heard) as unknown as LcwHeard[]);
 }
 
 async function names(panel: Panel): Promise<string[]> {

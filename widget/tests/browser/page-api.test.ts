@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import { Panel } from "./support/panel.ts";
+import type { Recorded } from "./support/tab.ts";
 import { eventually } from "./support/wait.ts";
 import { begin, someone } from "./support/world.ts";
 
@@ -21,7 +22,7 @@ test("the events are heard on the window, with their details", async () => {
   await panel.frame.evaluate(() => window.Usher?.end());
   await eventually(async () => (await panel.heard("ended")).length).toBe(1);
 
-  const heard = await panel.frame.evaluate(() => window.heard.map(({ name }) => name as string));
+  const heard = await panel.frame.evaluate(() => (window as unknown as Recorded).heard.map(({ name }) => name as string));
   expect(heard[0]).toBe("ready");
   for (const name of ["started", "message", "authentication", "token-expiring", "ended", "connection", "panel"]) {
     expect(heard).toContain(name);

@@ -1,6 +1,7 @@
 // What a customer does with the panel, and what an agent gets of it.
 
 import { expect, test } from "vitest";
+import { en } from "../../src/texts/en.ts";
 import { Panel } from "./support/panel.ts";
 import { eventually } from "./support/wait.ts";
 import { begin, someone } from "./support/world.ts";
@@ -60,15 +61,15 @@ test("a downgraded chat says so in plain words, goes on, and signs in again by a
   const panel = await Panel.open(context, world);
   const conversation = await panel.conversation();
   world.shop.answer = "empty";
-  await panel.bar("You are no longer signed in. The chat goes on without sign-in.").waitFor();
+  await panel.bar(en.downgraded).waitFor();
   await panel.say("Unsigned");
   world.shop.answer = "mint";
   world.shop.lifetime = 900;
-  await panel.button("Sign in again").click();
+  await panel.bar(en.downgraded).getByRole("button", { name: /^Sign in/ }).click();
   await eventually(async () => (await panel.state()).authentication?.status).toBe("authenticated");
-  await eventually(() => panel.bar("The chat goes on without sign-in.").count()).toBe(0);
-  await panel.say("Signed");
-  await world.desk.expectSaid(conversation, ["customer: Unsigned", "customer: Signed"]);
+  await eventually(() => panel.bar(en.downgraded).count()).toBe(0);
+  await panel.say("It is me");
+  await world.desk.expectSaid(conversation, ["customer: Unsigned", "customer: It is me"]);
 });
 
 test("an agent's request to sign in is a card with a button, and done once", async () => {
@@ -88,7 +89,7 @@ test("a message that waits is shown as waiting, and as sent once it is", async (
   const panel = await Panel.open(await world.customer(), world);
   const conversation = await panel.conversation();
   world.gateway.network.cut();
-  await panel.bar("No connection. Trying again").waitFor();
+  await panel.bar(en.offline).waitFor();
   await panel.type("Are you there?");
   await panel.message("Are you there?").filter({ hasText: "Waiting" }).waitFor();
   world.gateway.network.restore();
@@ -101,9 +102,9 @@ test("the customer ends the chat after being asked, and begins a new one", async
   await panel.say("Thank you");
   const conversation = await panel.conversation();
   await panel.choose("End chat");
-  await panel.text("End this chat?").waitFor();
+  await panel.text(en.endAsk).waitFor();
   await panel.button("End chat").click();
-  await panel.text("This chat has ended").waitFor();
+  await panel.text(en.ended).waitFor();
   expect((await world.desk.conversation(conversation)).status).toBe("ended");
   await panel.button("New chat").click();
   await eventually(() => panel.conversation()).not.toBe(conversation);
@@ -129,7 +130,7 @@ test("after signing out by the menu the panel shows nothing of the chat any more
   const panel = await Panel.open(context, world);
   await panel.say("My address is 1 Main Street");
   await panel.choose("Sign out");
-  await panel.bar("You are signed out.").waitFor();
+  await panel.bar(en.signedOut).waitFor();
   expect(await panel.message("Main Street").count()).toBe(0);
   expect(await panel.frame.evaluate(() => localStorage.length)).toBe(0);
 });
@@ -150,4 +151,48 @@ test("a reloaded page has the chat as it was, and a second tab the same", async 
   await second.message("Hello").waitFor();
   await second.say("From the second tab");
   await world.desk.expectSaid(conversation, ["customer: Hello", "customer: From the second tab"]);
+});
+
+test("a panel that is opened while the gateway is down says so, and begins once it is there", async () => {
+  const panel = await Panel.visit(await world.customer(), world);
+  world.gateway.network.cut();
+  await panel.launcher.click();
+  await panel.type("Anybody there?");
+  await panel.bar(en.offline).waitFor();
+  await panel.message("Anybody there?").filter({ hasText: "Waiting" }).waitFor();
+  world.gateway.network.restore();
+  await panel.message("Anybody there?").filter({ hasText: "Sent" }).waitFor();
+  await eventually(() => panel.bar(en.offline).count()).toBe(0);
+  await world.desk.expectSaid(await panel.conversation(), ["customer: Anybody there?"]);
+});
+
+test("the customer sees that an agent has read what was said, and the agent that the customer has", async () => {
+  const panel = await Panel.open(await world.customer(), world);
+  await panel.say("Please read this");
+  const conversation = await panel.conversation();
+  await world.desk.read(conversation, (await world.desk.conversation(conversation)).sequence);
+  await panel.message("Please read this").filter({ hasText: "Read" }).waitFor();
+  await world.desk.say(conversation, "I have");
+  await eventually(async () => {
+    const reads = (await world.desk.events(conversation)).filter(({ type }) => type.endsWith(".read"));
+    return reads.map(({ data }) => data.by);
+  }).toContain("customer");
+});
+
+test("when another customer is signed in on the page, the open panel begins their own chat", async () => {
+  const [context, anna, ben] = [await world.customer(), someone("anna"), someone("ben")];
+  await world.shop.login(context, anna);
+  world.shop.lifetime = 4;
+  const panel = await Panel.open(context, world);
+  const annas = await panel.conversation();
+  await panel.say("My address is 1 Main Street");
+  await world.shop.login(context, ben);
+  world.shop.lifetime = 900;
+  await panel.bar(en.changed).waitFor();
+  expect(await panel.message("Main Street").count()).toBe(0);
+  await panel.say("Hello, I am Ben");
+  expect(await panel.conversation()).not.toBe(annas);
+  expect((await panel.state()).authentication).toMatchObject({ subject: ben });
+  await world.desk.expectSaid(annas, ["customer: My address is 1 Main Street"]);
+  await world.desk.expectSaid(await panel.conversation(), ["customer: Hello, I am Ben"]);
 });

@@ -4,6 +4,7 @@ import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import type { BrowserContextOptions } from "playwright-core";
+import { en } from "../../src/texts/en.ts";
 import { Panel } from "./support/panel.ts";
 import type { PanelOptions } from "./support/panel.ts";
 import { begin, someone } from "./support/world.ts";
@@ -86,12 +87,12 @@ test("pictures of what else the panel has to say", async () => {
   await picture("end-asked");
   await panel.button("Cancel").click();
   world.shop.answer = "empty";
-  await panel.bar("The chat goes on without sign-in.").waitFor();
+  await panel.bar(en.downgraded).waitFor();
   await world.desk.requestSignIn(conversation, "So that I can see your order");
   await panel.text("So that I can see your order").waitFor();
   await picture("downgraded");
   world.gateway.network.cut();
-  await panel.bar("No connection").waitFor();
+  await panel.bar(en.offline).waitFor();
   await panel.type("Are you there?");
   await panel.message("Are you there?").waitFor();
   await picture("no-connection");
@@ -103,6 +104,6 @@ test("pictures of what else the panel has to say", async () => {
 
   const gate = await Panel.visit(await world.customer(), world, { widget: "required" });
   await gate.launcher.click();
-  await gate.text("Please sign in to continue.").waitFor();
+  await gate.text(en.gate).waitFor();
   await gate.page.screenshot({ path: `${FOLDER}state-gate.png`, animations: "disabled" });
 });

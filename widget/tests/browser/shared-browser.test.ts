@@ -94,6 +94,23 @@ test("where another customer's token comes at a refresh, the open page shows not
   await world.desk.expectSaid(annas, ["customer: My address is 1 Main Street"]);
 });
 
+test("a tab that the next customer opens takes the first one's chat off every other tab", async () => {
+  const [context, anna, ben] = [await world.customer(), someone("anna"), someone("ben")];
+  await world.shop.login(context, anna);
+  const annasTab = await Tab.open(context, world);
+  const annas = await annasTab.start();
+  await annasTab.say("My address is 1 Main Street");
+  await world.shop.login(context, ben);
+  const bensTab = await Tab.open(context, world);
+  await eventually(() => annasTab.shown()).toEqual([]);
+  const bens = await bensTab.start();
+  expect(bens).not.toBe(annas);
+  expect((await bensTab.heard("message")).map(({ text }) => text)).toEqual([]);
+  await bensTab.say("Hello, I am Ben");
+  await world.desk.expectSaid(annas, ["customer: My address is 1 Main Street"]);
+  await world.desk.expectSaid(bens, ["customer: Hello, I am Ben"]);
+});
+
 test("a customer who never signed in leaves by `leave`, and the next one begins anew", async () => {
   const context = await world.customer();
   const tab = await Tab.open(context, world, { provider: "none" });

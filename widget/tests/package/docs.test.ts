@@ -95,7 +95,7 @@ it("every link within docs/ leads to a page and a heading", async () => {
     heading.toLowerCase().replace(/[^\p{L}\d\s-]/gu, "").trim().replace(/\s/g, "-");
   for (const name of ["widget.md", "dynamics-365.md", "widget-reference.md"]) {
     const page = await read(`../docs/${name}`);
-    for (const [link, path = "", heading] of page.matchAll(/\]\((?!https?:)([\w.-]*)(?:#([\w-]+))?\)/g)) {
+    for (const [link, path = "", heading] of page.matchAll(/\]\((?!https?:)([\w./-]*)(?:#([\w-]+))?\)/g)) {
       const target = path === "" ? page : await read(`../docs/${path}`);
       const slugs = [...target.matchAll(/^#+ (.+)$/gm)].map(([, text]) => slug(text ?? ""));
       if (heading !== undefined) expect(slugs, `${name}: ${link}`).toContain(heading);

@@ -302,6 +302,16 @@ describe("signing in", () => {
     expect(await focused(page)).toBe("textarea");
   });
 
+  test("a request that was answered isn't made again by the downgrade", async () => {
+    const page = await play("asked");
+    await page.evaluate(() => {
+      window.played.authenticate();
+      window.played.downgrade();
+    });
+    await drawn(page);
+    expect(await page.locator(".card button").count()).toBe(0);
+  });
+
   test("what doesn't work is told, with what to do", async () => {
     const page = await play("asked");
     await page.evaluate(() => (window.played.signsIn = false));

@@ -45,7 +45,9 @@ export const scenes: Record<string, (page: Page) => Promise<void>> = {
       const chat = window.played;
       chat.emit("assigned", { sequence: 2, queue: "service", agent: "Anna", past: false }, { agent: "Anna", sequence: 2 });
       chat.say({ text: "One moment, please.", name: "Anna" });
-      chat.emit("authentication-requested", { sequence: 9, message: "So that I can see your order.", past: false });
+      const sequence = ++chat.state.sequence + 1;
+      const message = "So that I can see your order.";
+      chat.emit("authentication-requested", { sequence, message, past: false });
     });
   },
   downgraded: async (page) => {

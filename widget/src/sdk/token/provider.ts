@@ -46,9 +46,8 @@ export function find(env: Environment, path: string): AuthTokenProvider {
 
 /** Asks for a token. Throws a `ChatError`. */
 export async function askToken(env: Environment, provider: AuthTokenProvider): Promise<string> {
-  const value = (await call(env, provider, "token", "provider", "timeout")) ?? "";
+  const value = await call(env, provider, "token", "provider", "timeout");
   const token = typeof value === "string" ? trim(value) : "";
   if (token) return token;
-  const what = value === "" ? "no token" : `a ${typeof value}`;
-  throw fault("provider_empty", `The token provider gave ${what}.`, "Is the customer signed in?");
+  throw fault("provider_empty", "The token provider gave no token.", "Give its text. Is the customer signed in?");
 }

@@ -125,7 +125,7 @@ export function createSignIn(env: Environment, tokens: Tokens, host: SignInHost)
     },
     refused(retryMs) {
       if (retryMs && (tries += 1) < TRIES) env.after(retryMs, present);
-      else settle(false);
+      else settle();
     },
     refresh,
     stop() {

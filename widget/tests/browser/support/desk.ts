@@ -19,7 +19,7 @@ export interface Summary {
 
 interface Event {
   type: string;
-  data: { from?: string; text?: string; authenticated?: boolean; reason?: string; sequence: number };
+  data: { from?: string; text?: string; authenticated?: boolean; reason?: string; by?: string; sequence: number };
 }
 
 export class Desk {
@@ -78,6 +78,10 @@ export class Desk {
 
   async typing(id: string): Promise<void> {
     await this.#call("POST", `/v1/conversations/${id}/typing`);
+  }
+
+  async read(id: string, sequence: number): Promise<void> {
+    await this.#call("POST", `/v1/conversations/${id}/read`, { up_to: sequence });
   }
 
   async requestSignIn(id: string, message: string): Promise<void> {

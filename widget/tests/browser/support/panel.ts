@@ -3,6 +3,7 @@
 import type { BrowserContext, Download, Frame, Locator, Page } from "playwright-core";
 import type { ChatEventName, ChatEvents, ChatState } from "../../../src/sdk/types.ts";
 import type { UsherApi } from "../../../src/panel/api.ts";
+import type { Recorded } from "./tab.ts";
 import { until } from "./wait.ts";
 import type { World } from "./world.ts";
 import { visit } from "./world.ts";
@@ -111,7 +112,7 @@ export class Panel {
   }
 
   async heard<Name extends ChatEventName>(name: Name): Promise<ChatEvents[Name][]> {
-    const all = await this.frame.evaluate(() => window.heard);
+    const all = await this.frame.evaluate(() => (window as unknown as Recorded).heard);
     return all.filter((heard) => heard.name === name).map((heard) => heard.detail as ChatEvents[Name]);
   }
 

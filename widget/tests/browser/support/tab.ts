@@ -9,10 +9,14 @@ import { visit } from "./world.ts";
 /** Something that the page heard. */
 export type Heard = { [Name in ChatEventName]: { name: Name; detail: ChatEvents[Name] } }[ChatEventName];
 
+/** A page that keeps what it heard. */
+export interface Recorded {
+  heard: Heard[];
+}
+
 declare global {
   interface Window {
     chat: Chat;
-    heard: Heard[];
     /** The page's own way to a token: `/token` of the shop. */
     shopToken(): Promise<string>;
   }
@@ -110,7 +114,7 @@ export class Tab {
 
   /** Everything of this name that was heard since the page was loaded. */
   async heard<Name extends ChatEventName>(name: Name): Promise<ChatEvents[Name][]> {
-    const all = await this.page.evaluate(() => window.heard);
+    const all = await this.page.evaluate(() => (window as unknown as Recorded).heard);
     return all.filter((heard) => heard.name === name).map((heard) => heard.detail as ChatEvents[Name]);
   }
 
