@@ -2,6 +2,8 @@
 // sheet that a strict Content-Security-Policy allows.
 
 import { el, say, set } from "./dom.ts";
+import composer from "./composer.css";
+import log from "./log.css";
 import style from "./style.css";
 
 export interface Corner {
@@ -27,12 +29,13 @@ export function createFrame(launcher: HTMLElement, parts: HTMLElement[], corner:
   const host = el("div", { "data-usher": true });
   const root = host.attachShadow({ mode: "open" });
   const sheet = new CSSStyleSheet();
-  sheet.replaceSync(style);
+  sheet.replaceSync(style + log + composer);
   root.adoptedStyleSheets = [sheet];
   const dialog = el("div", { class: "panel", role: "dialog", "aria-labelledby": "title", tabindex: -1 }, ...parts);
   const status = el("div", { class: "unseen", role: "status" });
   const { side, rightToLeft } = corner;
-  const whole = el("div", { class: `usher ${side ?? ""}`, dir: rightToLeft ? "rtl" : "ltr", lang }, launcher, dialog, status);
+  const dir = rightToLeft ? "rtl" : "ltr";
+  const whole = el("div", { class: `usher ${side ?? ""}`, dir, lang }, launcher, dialog, status);
   root.append(whole);
   // The page's own shortcuts are none while somebody writes here.
   for (const type of ["keydown", "keyup", "keypress"]) {

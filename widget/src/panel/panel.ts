@@ -43,7 +43,11 @@ export function createPanel(chat: Chat, words: Words, options: PanelOptions): Pa
   const log = new Log();
   const header = createHeader(words, act, minimize);
   const bars = createBars(words, act);
-  const rows = createRows(words, (id) => chat.retry(id), () => act("signIn"));
+  const rows = createRows(
+    words,
+    (id) => chat.retry(id),
+    () => act("signIn"),
+  );
   const scroller = createScroller(words, rows.element, changed);
   const composer = createComposer(words, {
     send(text) {
@@ -128,7 +132,11 @@ export function createPanel(chat: Chat, words: Words, options: PanelOptions): Pa
   function start(): void {
     notice = null;
     // Without them there is no name, and that is all.
-    if (!settings) chat.settings().then((known) => ((settings = known), changed()), () => undefined);
+    if (!settings)
+      chat.settings().then(
+        (known) => ((settings = known), changed()),
+        () => undefined,
+      );
     options.start().catch((error: ChatError) => failed(error, true));
   }
 

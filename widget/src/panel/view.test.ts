@@ -95,7 +95,10 @@ describe("errors", () => {
       return view(standing({ connection }, { notice })).bars.map(({ text, offer }) => [text, offer?.deed]);
     };
     expect(offers("idle")).toEqual([["unreachable", "retry"]]);
-    expect(offers("waiting")).toEqual([["offline", undefined], ["unreachable", undefined]]);
+    expect(offers("waiting")).toEqual([
+      ["offline", undefined],
+      ["unreachable", undefined],
+    ]);
   });
 
   test("the customer is told of what they can do something about", () => {

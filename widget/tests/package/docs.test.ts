@@ -67,7 +67,8 @@ describe("docs/widget.md", () => {
 
   it("has every custom property of the panel's look, and no other", async () => {
     const section = between(await read("../docs/widget.md"), "## Colours and shape", "\n## ");
-    const used = names(await read("src/panel/style.css"), /var\((--usher-[a-z-]+)/g);
+    const sheets = ["style", "log", "composer"].map((name) => read(`src/panel/${name}.css`));
+    const used = names((await Promise.all(sheets)).join(""), /var\((--usher-[a-z-]+)/g);
     expect(names(section, /(--usher-[a-z-]+)/g)).toEqual(used);
   });
 

@@ -1,49 +1,18 @@
 // What the panel does in a page, for those who see it, hear it, or use the keyboard alone.
 
 import { readFile } from "node:fs/promises";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import type { Locator, Page } from "playwright-core";
-import { Shop, type Visit } from "./page.ts";
+import { describe, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import type { Visit } from "./page.ts";
 import { scenes } from "./scenes.ts";
+import { asked, dialog, drawn, field, focused, launcher, opened, play as playIn, until } from "./stage.ts";
 
-let shop: Shop;
-beforeAll(async () => {
-  shop = await Shop.open();
-});
-afterEach(() => {
-  expect(shop.errors).toEqual([]);
-});
-afterAll(() => shop.close());
-
-const launcher = (page: Page): Locator => page.locator(".launcher");
-const dialog = (page: Page): Locator => page.getByRole("dialog");
-const field = (page: Page): Locator => page.locator("textarea");
-const asked = (page: Page): Promise<string[]> => page.evaluate(() => window.played.asked);
-/** The class of what has the focus within the panel, or the page's element. */
-const focused = (page: Page): Promise<string> => {
-  return page.evaluate(() => {
-    const inner = document.querySelector("[data-usher]")?.shadowRoot?.activeElement ?? document.activeElement;
-    return inner ? inner.className || inner.tagName.toLowerCase() : "";
-  });
-};
-const until = async (about: () => Promise<unknown>): Promise<void> => {
-  await expect.poll(about, { timeout: 5000, interval: 20 }).toBeTruthy();
-};
-/** What was drawn after the last word. */
-const drawn = (page: Page): Promise<unknown> => {
-  return page.evaluate(() => new Promise((next) => requestAnimationFrame(() => setTimeout(next))));
-};
-
-async function play(scene: keyof typeof scenes, visit: Visit = {}): Promise<Page> {
-  const page = await shop.visit(visit);
-  await scenes[scene]?.(page);
-  await drawn(page);
-  return page;
-}
+const stage = opened();
+const play = (scene: keyof typeof scenes, visit: Visit = {}): Promise<Page> => playIn(stage.shop, scene, visit);
 
 describe("opening and minimizing", () => {
   test("the button opens the panel, begins the chat and takes the focus to the field", async () => {
-    const page = await shop.visit();
+    const page = await stage.shop.visit();
     await launcher(page).click();
     await dialog(page).waitFor();
     expect(await focused(page)).toBe("textarea");
@@ -52,7 +21,7 @@ describe("opening and minimizing", () => {
   });
 
   test("Escape minimizes it and gives the focus back to the button; the connection stays", async () => {
-    const page = await shop.visit();
+    const page = await stage.shop.visit();
     await launcher(page).press("Enter");
     await field(page).press("Escape");
     expect(await dialog(page).isVisible()).toBe(false);
@@ -61,7 +30,7 @@ describe("opening and minimizing", () => {
   });
 
   test("the focus goes back to the page's own button that opened it", async () => {
-    const page = await shop.visit();
+    const page = await stage.shop.visit();
     await page.evaluate(() => {
       document.querySelector("main button")?.addEventListener("click", () => window.Usher?.open());
     });
@@ -90,14 +59,14 @@ describe("opening and minimizing", () => {
   });
 
   test("a page that opens it at its load loses no focus", async () => {
-    const page = await shop.visit({ script: "defer data-open" });
+    const page = await stage.shop.visit({ script: "defer data-open" });
     await dialog(page).waitFor();
     await drawn(page);
     expect(await focused(page)).toBe("body");
   });
 
   test("the page doesn't move by a pixel", async () => {
-    const page = await shop.visit();
+    const page = await stage.shop.visit();
     const shift = () => {
       return page.evaluate(
         () =>
@@ -123,7 +92,7 @@ describe("opening and minimizing", () => {
 
 describe("what is unread", () => {
   test("is counted on the button, told to the page, and gone once it is seen", async () => {
-    const page = await shop.visit();
+    const page = await stage.shop.visit();
     await page.evaluate(() => {
       const heard: unknown[] = [];
       Object.assign(window, { heard });
@@ -182,7 +151,10 @@ describe("writing", () => {
     const key = { key: "Enter", code: "Enter", windowsVirtualKeyCode: 229, nativeVirtualKeyCode: 229 };
     await debug.send("Input.dispatchKeyEvent", { type: "rawKeyDown", ...key });
     await debug.send("Input.insertText", { text: "日本" });
-    expect([await field(page).inputValue(), (await asked(page)).filter((each) => each.startsWith("send"))]).toEqual(["日本", []]);
+    expect([await field(page).inputValue(), (await asked(page)).filter((each) => each.startsWith("send"))]).toEqual([
+      "日本",
+      [],
+    ]);
     await field(page).press("Enter");
     expect(await asked(page)).toContain("send 日本");
   });
@@ -220,7 +192,9 @@ describe("writing", () => {
     await field(page).press("Enter");
     await drawn(page);
     expect(await wouldAsk()).toBe(true);
-    await page.evaluate(() => window.played.accept({ id: "x", at: "", from: "customer", text: "", delivery: "waiting" }));
+    await page.evaluate(() =>
+      window.played.accept({ id: "x", at: "", from: "customer", text: "", delivery: "waiting" }),
+    );
     await drawn(page);
     expect(await wouldAsk()).toBe(false);
   });
@@ -244,10 +218,13 @@ describe("the log", () => {
 
   test("customers' messages bear the mark of the sign-in that held when they were stored", async () => {
     const page = await play("talk");
-    const marked = (text: string) => page.locator(".message", { hasText: text }).getByRole("img", { name: "Signed in" });
+    const marked = (text: string) =>
+      page.locator(".message", { hasText: text }).getByRole("img", { name: "Signed in" });
     expect(await marked("Signed in now.").count()).toBe(1);
     expect(await marked("LX-2040, bought in May").count()).toBe(0);
-    expect(await page.locator(".message", { hasText: "Signed in now." }).locator("small").textContent()).toMatch(/· Read$/);
+    expect(await page.locator(".message", { hasText: "Signed in now." }).locator("small").textContent()).toMatch(
+      /· Read$/,
+    );
   });
 
   test("what is replayed isn't read out, what comes then is", async () => {
@@ -334,7 +311,13 @@ describe("signing in", () => {
   test("before a sign-in that is needed nothing of the chat is shown, and a new one can be begun", async () => {
     const page = await play("talk");
     await page.evaluate(() => {
-      const error = { code: "authentication_required", message: "", action: "", temporary: false, in_reply_to: "resume" };
+      const error = {
+        code: "authentication_required",
+        message: "",
+        action: "",
+        temporary: false,
+        in_reply_to: "resume",
+      };
       window.played.kept = true;
       window.played.emit("error", error);
     });
@@ -357,7 +340,11 @@ describe("signing in", () => {
   test("another customer's page begins a new chat where the panel is open", async () => {
     const page = await play("talk");
     await page.evaluate(() => {
-      window.played.emit("cleared", { reason: "customer_changed" }, { connection: "idle", conversation: null, agent: null });
+      window.played.emit(
+        "cleared",
+        { reason: "customer_changed" },
+        { connection: "idle", conversation: null, agent: null },
+      );
     });
     await page.getByText("Someone else is signed in now.").waitFor();
     expect((await asked(page)).at(-1)).toBe("start");
@@ -412,9 +399,9 @@ describe("the keyboard", () => {
   test("the menu opens onto its first entry, and Escape closes it alone", async () => {
     const page = await play("downgraded");
     await page.locator("[aria-controls=menu]").press("Enter");
-    expect(await page.evaluate(() => document.querySelector("[data-usher]")?.shadowRoot?.activeElement?.textContent)).toBe(
-      "Download transcript",
-    );
+    expect(
+      await page.evaluate(() => document.querySelector("[data-usher]")?.shadowRoot?.activeElement?.textContent),
+    ).toBe("Download transcript");
     await page.keyboard.press("Escape");
     expect(await page.locator(".menu").isVisible()).toBe(false);
     expect(await page.locator("[aria-controls=menu]").getAttribute("aria-expanded")).toBe("false");
@@ -434,146 +421,15 @@ describe("the keyboard", () => {
     for (const scene of ["offline", "downgraded", "menu", "asked", "ended"]) {
       const page = await play(scene);
       const boxes = await page.locator("button:visible").evaluateAll((buttons) => {
-        return buttons.filter((button) => button.getRootNode() instanceof ShadowRoot).map((button) => {
-          const { width, height } = button.getBoundingClientRect();
-          return Math.min(width, height);
-        });
+        return buttons
+          .filter((button) => button.getRootNode() instanceof ShadowRoot)
+          .map((button) => {
+            const { width, height } = button.getBoundingClientRect();
+            return Math.min(width, height);
+          });
       });
       expect(Math.min(...boxes)).toBeGreaterThanOrEqual(24);
       await page.context().close();
     }
-  });
-});
-
-describe("the look", () => {
-  test("nothing of the page's style comes in, and none of ours goes out", async () => {
-    const page = await play("talk");
-    const host = await page.locator("[data-usher]").evaluate((element) => {
-      const { position, margin, padding, backgroundColor } = getComputedStyle(element);
-      return [position, margin, padding, backgroundColor];
-    });
-    expect(host).toEqual(["fixed", "0px", "0px", "rgba(0, 0, 0, 0)"]);
-    const sizes = await page.locator(".send, main button").evaluateAll((all) => all.map((each) => getComputedStyle(each).textTransform));
-    expect(sizes).toEqual(["uppercase", "none"]);
-  });
-
-  test("the page's custom properties change it", async () => {
-    const page = await play("empty");
-    await page.evaluate(() => document.documentElement.style.setProperty("--usher-accent", "rgb(1, 2, 3)"));
-    expect(await page.locator(".head").evaluate((head) => getComputedStyle(head).backgroundColor)).toBe("rgb(1, 2, 3)");
-  });
-
-  test("the page may want the light scheme where the customer's is dark", async () => {
-    const page = await play("empty", { colorScheme: "dark" });
-    const color = () => page.locator(".panel").evaluate((panel) => getComputedStyle(panel).backgroundColor);
-    expect(await color()).toBe("rgb(26, 28, 34)");
-    await page.evaluate(() => document.documentElement.style.setProperty("--usher-color-scheme", "light"));
-    expect(await color()).toBe("rgb(255, 255, 255)");
-  });
-
-  test.each([
-    ["defer", "en", "right"],
-    ["defer", 'en" dir="rtl', "left"],
-    ['defer data-position="left"', "en", "left"],
-    ['defer data-position="right"', 'en" dir="rtl', "right"],
-    ['defer data-locale="ar"', "en", "left"],
-    ['defer data-locale="en"', 'ar" dir="rtl', "right"],
-  ])("%s on a page in %s stands %s", async (script, lang, side) => {
-    const page = await shop.visit({ script, html: `lang="${lang}"` });
-    const box = await launcher(page).boundingBox();
-    expect((box?.x ?? 0) > 500 ? "right" : "left").toBe(side);
-  });
-
-  test("nothing moves for who wants no motion", async () => {
-    const page = await play("talk", { reducedMotion: "reduce" });
-    expect(await page.evaluate(() => document.getAnimations().length)).toBe(0);
-  });
-});
-
-describe("window.Usher", () => {
-  test.each([["defer"], ["async"], [""]])("a script tag with '%s' tells those that listen below it", async (script) => {
-    const page = await shop.visit({ script, body: '<script src="/ready.js" type="module"></script>' });
-    await until(() => page.evaluate(() => Reflect.get(window, "heard") === true));
-    expect(await launcher(page).isVisible()).toBe(true);
-  });
-
-  test("a second inclusion does nothing", async () => {
-    const again = '<script src="/usher.js" data-tenant="contoso" data-widget="web" defer></script>';
-    const page = await shop.visit({ head: again + again });
-    expect(await page.locator("[data-usher]").count()).toBe(1);
-  });
-
-  test("a script that is put in after the load finds its own attributes, and tells those that listen then", async () => {
-    const page = await shop.visit({ script: 'type="text/plain"', policy: "script-src 'self'" });
-    await page.evaluate(() => {
-      const script = document.createElement("script");
-      Object.assign(script.dataset, { tenant: "contoso", widget: "web", locale: "fr" });
-      script.src = "/usher.js";
-      document.head.append(script);
-      script.addEventListener("load", () => {
-        window.addEventListener("usher:ready", ({ detail }: CustomEventInit<unknown>) => Object.assign(window, { detail }));
-      });
-    });
-    await until(() => page.evaluate(() => Reflect.get(window, "detail") !== undefined));
-    expect(await page.evaluate(() => Reflect.get(window, "detail"))).toEqual({ tenant: "contoso", widget: "web" });
-    expect(await launcher(page).getAttribute("aria-label")).toBe("Ouvrir le chat");
-  });
-
-  test("a script tag that says no tenant is told what it lacks, and does no harm", async () => {
-    const page = await shop.visit({ script: 'type="text/plain"', head: '<script src="/usher.js" defer></script>' });
-    await drawn(page);
-    expect(shop.errors.splice(0)).toEqual([expect.stringContaining("data-tenant")]);
-    expect(await page.locator("[data-usher]").count()).toBe(0);
-  });
-
-  test("a kept conversation is taken up at the page's load, and the panel stays small", async () => {
-    const page = await shop.visit({ html: 'lang="en" data-kept' });
-    await until(async () => (await asked(page)).includes("start"));
-    expect(await dialog(page).isVisible()).toBe(false);
-  });
-
-  test("nothing is begun before somebody wants it", async () => {
-    const page = await shop.visit();
-    await drawn(page);
-    expect(await asked(page)).toEqual(["locale en"]);
-  });
-
-  test("every event of the chat is an event of the page, until it isn't listened to", async () => {
-    const page = await shop.visit();
-    const heard = await page.evaluate(() => {
-      const heard: unknown[] = [];
-      const usher = window.Usher;
-      const stop = usher?.on("token-expiring", (detail) => heard.push(detail.expires_at));
-      const events = ["typing", "read", "assigned", "authentication-requested", "token-expiring", "context"];
-      for (const name of events) window.addEventListener(`usher:${name}`, ({ type }) => heard.push(type));
-      const chat = window.played;
-      chat.emit("typing", { from: "agent" });
-      chat.emit("read", { sequence: 2, by: "agent", up_to: 1, past: false });
-      chat.emit("assigned", { sequence: 3, queue: "q", past: false });
-      chat.emit("authentication-requested", { sequence: 4, past: false });
-      chat.emit("token-expiring", { expires_at: "then", refresh_by: "before" });
-      stop?.();
-      chat.emit("token-expiring", { expires_at: "later", refresh_by: "before" });
-      chat.emit("context", { accepted: [], rejected: [] });
-      return heard;
-    });
-    const names = ["typing", "read", "assigned", "authentication-requested"].map((name) => `usher:${name}`);
-    expect(heard).toEqual([...names, "then", "usher:token-expiring", "usher:token-expiring", "usher:context"]);
-  });
-
-  test("texts can be said otherwise, at once", async () => {
-    const page = await play("talk");
-    await page.evaluate(() => window.Usher?.setTexts({ write: "Schreib uns", signedIn: "Bekannt", joined: "{name} da" }));
-    expect(await field(page).getAttribute("placeholder")).toBe("Schreib uns");
-    expect(await page.locator(".head .mark").textContent()).toBe("Bekannt");
-    expect(await page.locator(".note").first().textContent()).toBe("Anna Lindqvist da");
-  });
-
-  test("the panel speaks the language of the script tag, else of the page", async () => {
-    const page = await shop.visit({ html: 'lang="ja"' });
-    expect(await launcher(page).getAttribute("aria-label")).toBe("チャットを開く");
-    const other = await shop.visit({ html: 'lang="ja"', script: 'defer data-locale="es"' });
-    expect(await launcher(other).getAttribute("aria-label")).toBe("Abrir el chat");
-    expect(await asked(other)).toEqual(["locale es"]);
   });
 });
