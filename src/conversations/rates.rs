@@ -133,7 +133,7 @@ mod tests {
         left.keep(id(1), used(start), start);
         left.keep(id(2), Arc::default(), start);
         assert_eq!(left.book().rates.len(), 1, "who has all of its rates has nothing to remember");
-        let nearly = start + FULL_AFTER - Duration::from_nanos(1);
+        let nearly = start + Duration::from_nanos(59_999_999_999);
         left.keep(id(3), used(nearly), nearly);
         assert!(left.book().rates.contains_key(&id(1)));
         left.keep(id(4), used(start + FULL_AFTER), start + FULL_AFTER);

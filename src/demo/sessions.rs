@@ -12,7 +12,7 @@ use super::tokens::Customer;
 /// Sessions at a time; the oldest makes room.
 const SESSIONS_MAX: usize = 256;
 
-/// The shop's sessions. Those of another demo on this machine are apart: a browser's cookies are the same for all ports.
+/// The shop's sessions. Those of another demo on this machine are apart: a cookie is the same for all ports.
 pub(super) struct Sessions {
     cookie: String,
     begun: Mutex<VecDeque<(String, &'static Customer)>>,

@@ -297,23 +297,26 @@ mod tests {
             let body = response.into_body().collect().await.unwrap().to_bytes();
             (status, cookie, String::from_utf8(body.to_vec()).unwrap())
         };
-        use axum::http::Request;
-        assert_eq!(ask(Request::get("/auth/token"), "").await.0, StatusCode::NO_CONTENT);
-        let (status, cookie, _) = ask(Request::post("/session"), r#"{"customer":"ben"}"#).await;
+        assert_eq!(ask(axum::http::Request::get("/auth/token"), "").await.0, StatusCode::NO_CONTENT);
+        let (status, cookie, _) = ask(axum::http::Request::post("/session"), r#"{"customer":"ben"}"#).await;
         assert_eq!(status, StatusCode::OK);
         let cookie = cookie.unwrap();
         assert!(cookie.to_str().unwrap().ends_with("; Path=/; HttpOnly; SameSite=Strict"), "{cookie:?}");
         let with = |request: axum::http::request::Builder| request.header(header::COOKIE, cookie.clone());
-        assert_eq!(ask(with(Request::get("/session")), "").await.2, r#"{"customer":"ben"}"#);
-        let (status, _, token) = ask(with(Request::get("/auth/token?seconds=5")), "").await;
+        assert_eq!(ask(with(axum::http::Request::get("/session")), "").await.2, r#"{"customer":"ben"}"#);
+        let (status, _, token) = ask(with(axum::http::Request::get("/auth/token?seconds=5")), "").await;
         assert_eq!((status, token.split('.').count()), (StatusCode::OK, 3));
         for seconds in ["4", "3601"] {
-            let (status, ..) = ask(with(Request::get(format!("/auth/token?seconds={seconds}"))), "").await;
+            let (status, ..) =
+                ask(with(axum::http::Request::get(format!("/auth/token?seconds={seconds}"))), "").await;
             assert_eq!(status, StatusCode::BAD_REQUEST, "{seconds}");
         }
-        assert_eq!(ask(with(Request::delete("/session")), "").await.0, StatusCode::NO_CONTENT);
-        assert_eq!(ask(with(Request::get("/auth/token")), "").await.0, StatusCode::NO_CONTENT);
-        assert_eq!(ask(Request::post("/session"), r#"{"customer":"eve"}"#).await.0, StatusCode::NOT_FOUND);
+        assert_eq!(ask(with(axum::http::Request::delete("/session")), "").await.0, StatusCode::NO_CONTENT);
+        assert_eq!(ask(with(axum::http::Request::get("/auth/token")), "").await.0, StatusCode::NO_CONTENT);
+        assert_eq!(
+            ask(axum::http::Request::post("/session"), r#"{"customer":"eve"}"#).await.0,
+            StatusCode::NOT_FOUND
+        );
     }
 
     #[tokio::test]
@@ -330,12 +333,11 @@ mod tests {
 
     #[tokio::test]
     async fn another_websites_page_may_not_write() {
-        use axum::http::Request;
         for request in [
-            Request::post("/v1/conversations/0/end"),
-            Request::delete("/v1/revocations/0"),
-            Request::post("/session"),
-            Request::delete("/session"),
+            axum::http::Request::post("/v1/conversations/0/end"),
+            axum::http::Request::delete("/v1/revocations/0"),
+            axum::http::Request::post("/session"),
+            axum::http::Request::delete("/session"),
         ] {
             let request = request
                 .header(header::HOST, "127.0.0.1:8080")

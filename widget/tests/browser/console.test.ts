@@ -114,7 +114,7 @@ async function chatting(customer: string | null = null): Promise<{ tab: Tab; id:
   return { tab, id: await tab.start() };
 }
 
-test("the key is exchanged for a token, and the token alone is kept, in this tab, until the agent signs out", async () => {
+test("the key is exchanged for a token, and the token alone is kept, in this tab, until sign-out", async () => {
   const agent = await Console.open();
   const { page } = agent;
   const sent: string[] = [];
@@ -157,7 +157,8 @@ test("a conversation comes live, is answered, and says who is signed in and what
   expect(await agent.fact("authenticated")).toBe("Yes");
   expect(await agent.fact("subject")).toBe(anna);
   expect(await agent.fact("until")).toMatch(/, 15 min left$/);
-  expect(await agent.page.locator("#variables").textContent()).toMatch(/cart_value.*12\.5.*verified: Yes.*signed token/);
+  const variables = await agent.page.locator("#variables").textContent();
+  expect(variables).toMatch(/cart_value.*12\.5.*verified: Yes.*signed token/);
   await agent.entry(id).getByText("1 new").waitFor({ state: "hidden" });
   await eventually(async () => (await tab.heard("read")).length).toBeGreaterThan(0);
 

@@ -76,7 +76,7 @@ const status = (page: Page) => page.locator("#state").getAttribute("data-status"
 const desk = (page: Page) => page.frameLocator("#console");
 const lines = (page: Page, list: "frames" | "events") => page.locator(`#${list} .name`).allTextContents();
 
-test("a customer of the shop chats in the widget, is answered in the console, and the wire is shown without a token", async () => {
+test("a customer chats in the widget, is answered in the console, and the wire shows no token", async () => {
   const { context, page } = await visit();
   const tokens: string[] = [];
   page.on("response", (response) => {
@@ -95,7 +95,8 @@ test("a customer of the shop chats in the widget, is answered in the console, an
   await page.getByRole("log").getByText("It left this morning.").first().waitFor();
   await desk(page).getByText("No key needed here").waitFor();
 
-  await eventually(() => lines(page, "frames")).toEqual(expect.arrayContaining(["start", "started", "message", "accepted"]));
+  const frames = ["start", "started", "message", "accepted"];
+  await eventually(() => lines(page, "frames")).toEqual(expect.arrayContaining(frames));
   await eventually(() => lines(page, "events")).toEqual(expect.arrayContaining(["started", "message"]));
   await page.locator("#frames summary", { hasText: "start with a token" }).click();
   const opened = await page.locator("#frames pre").first().textContent();
@@ -123,7 +124,8 @@ test("without new tokens the sign-in ends in both tabs, the chat goes on, and a 
   expect(await second.locator("#elsewhere").isVisible(), "the first tab has the console").toBe(true);
 
   await page.getByLabel("The shop hands out tokens").uncheck();
-  await Promise.all([page, second].map((one) => one.locator('#state[data-status="downgraded"]').waitFor({ timeout: 30_000 })));
+  const downgraded = (one: Page) => one.locator('#state[data-status="downgraded"]').waitFor({ timeout: 30_000 });
+  await Promise.all([page, second].map(downgraded));
   expect(await second.getByLabel("The shop hands out tokens").isChecked()).toBe(false);
   await page.getByLabel("The shop hands out tokens").check();
   await page.getByRole("button", { name: "Bring a token now" }).click();
