@@ -99,7 +99,7 @@ async fn forward(
         return (StatusCode::NOT_FOUND, "not found: this is no id, and no file of the console\n")
             .into_response();
     };
-    let asked = tokio::time::timeout(ANSWER_WITHIN, console.ask(method, &path, &headers, body)).await;
+    let asked = tokio::time::timeout(ANSWER_WITHIN, console.ask(method, path, &headers, body)).await;
     let Ok(Ok(answer)) = asked else {
         tracing::warn!("the consumer API did not answer the console");
         return (StatusCode::BAD_GATEWAY, "the gateway does not answer: is it stopping?\n").into_response();

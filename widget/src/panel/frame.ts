@@ -35,7 +35,9 @@ export function createFrame(launcher: HTMLElement, parts: HTMLElement[], corner:
   const whole = el("div", { class: `usher ${side ?? ""}`, dir: rightToLeft ? "rtl" : "ltr", lang }, launcher, dialog, status);
   root.append(whole);
   // The page's own shortcuts are none while somebody writes here.
-  for (const type of ["keydown", "keyup", "keypress"]) whole.addEventListener(type, (event) => event.stopPropagation());
+  for (const type of ["keydown", "keyup", "keypress"]) {
+    whole.addEventListener(type, (event) => event.stopPropagation());
+  }
   let opener: Element | null = null;
 
   // Where it fills the screen, what lies under it can't be seen, and the focus doesn't go there.

@@ -29,7 +29,9 @@ const started = (more: Partial<ChatEvents["started"]> = {}): ChatEvents["started
 
 /** What can be read, in short. */
 function told(log: Log): string[] {
-  return log.rows().map((row: Row) => (row.kind === "message" ? row.message.text : row.kind === "day" ? "day" : row.what));
+  return log.rows().map((row: Row) => {
+    return row.kind === "message" ? row.message.text : row.kind === "day" ? "day" : row.what;
+  });
 }
 const messages = (log: Log) => log.rows().filter((row) => row.kind === "message");
 

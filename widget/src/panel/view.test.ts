@@ -78,7 +78,8 @@ describe("what is in the composer's place", () => {
   });
 
   test("after the end a new chat, and what was said", () => {
-    expect(view(standing({ connection: "ended" })).question?.offers.map(({ deed }) => deed)).toEqual(["fresh", "transcript"]);
+    const { question } = view(standing({ connection: "ended" }));
+    expect(question?.offers.map(({ deed }) => deed)).toEqual(["fresh", "transcript"]);
   });
 
   test("the end is asked about", () => {
@@ -111,7 +112,8 @@ describe("errors", () => {
 
   test.each([
     ...["malformed", "unsupported_alg", "unknown_kid", "bad_signature", "missing_claim", "invalid_claim", "expired"],
-    ...["invalid_context", "not_yet_valid", "issued_in_future", "key_expired", "keys_unavailable", "too_large", "revoked"],
+    ...["invalid_context", "not_yet_valid", "issued_in_future", "key_expired", "keys_unavailable", "too_large"],
+    "revoked",
     ...["authentication_required", "subject_mismatch", "provider_missing", "provider_timeout", "provider_empty"],
   ])("%s is about the sign-in, and else the page's own affair", (code) => {
     expect([told(code), isAboutSignIn(code)]).toEqual([null, true]);

@@ -129,7 +129,8 @@ export class Shop {
     const { html = 'lang="en"', script = "defer", head = "", body = "" } = this.#visit;
     return `<!doctype html><html ${html}><head><meta charset="utf-8"><title>Shop</title>
       <meta name="viewport" content="width=device-width"><link rel="stylesheet" href="/page.css">
-      <link rel="icon" href="data:,"><script src="/usher.js" data-tenant="contoso" data-widget="web" ${script}></script>${head}</head>
+      <link rel="icon" href="data:,">
+      <script src="/usher.js" data-tenant="contoso" data-widget="web" ${script}></script>${head}</head>
       <body><main><h1>Desk lamps</h1><p>Warm light for long evenings.</p><button>Into the cart</button>${body}</main>
       </body></html>`;
   }

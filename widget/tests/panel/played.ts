@@ -1,7 +1,7 @@
 // A chat without a gateway: it does what a scene says, and keeps what it was asked to do.
 
-import type { AuthTokenProvider, Chat, ChatEventName, ChatEvents, ChatOptions, ChatState } from "../../src/sdk/types.ts";
-import type { ContextProvider, Message, Settings } from "../../src/sdk/types.ts";
+import type { AuthTokenProvider, Chat, ChatEventName, ChatEvents, ChatOptions } from "../../src/sdk/types.ts";
+import type { ChatState, ContextProvider, Message, Settings } from "../../src/sdk/types.ts";
 
 const LIMITS = { message_characters: 200, frame_bytes: 98304, messages_per_minute: 60, ping_seconds: 25 };
 
@@ -88,7 +88,8 @@ export class Played implements Chat {
   }
   send(text: string): Message {
     this.asked.push(`send ${text}`);
-    const message: Message = { id: `m${Math.random()}`, at: new Date().toISOString(), from: "customer", text, delivery: "waiting" };
+    const at = new Date().toISOString();
+    const message: Message = { id: `m${Math.random()}`, at, from: "customer", text, delivery: "waiting" };
     this.state.waiting++;
     this.emit("message", { ...message, past: false });
     return message;

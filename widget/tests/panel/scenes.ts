@@ -43,7 +43,8 @@ export const scenes: Record<string, (page: Page) => Promise<void>> = {
     await opened(page);
     await page.evaluate(() => {
       const chat = window.played;
-      chat.emit("assigned", { sequence: 2, queue: "service", agent: "Anna", past: false }, { agent: "Anna", sequence: 2 });
+      const agent = "Anna";
+      chat.emit("assigned", { sequence: 2, queue: "service", agent, past: false }, { agent, sequence: 2 });
       chat.say({ text: "One moment, please.", name: "Anna" });
       const sequence = ++chat.state.sequence + 1;
       const message = "So that I can see your order.";
