@@ -18,7 +18,7 @@ async function comeBack(context: BrowserContext): Promise<void> {
   await context.setOffline(false);
 }
 
-test("what is typed during a minute offline waits, and is said once and in order when the network is back", async () => {
+test("what is typed during a minute offline waits, and is said once and in order afterwards", async () => {
   const context = await world.customer();
   await context.clock.install();
   const tab = await Tab.open(context, world);

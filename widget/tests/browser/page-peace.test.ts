@@ -33,7 +33,8 @@ test("the page's style doesn't reach into the panel", async () => {
   const panel = await Panel.open(await world.customer(), world);
   const before = await panel.field.evaluate((element) => ({ ...getComputedStyle(element) }));
   expect(before.borderStyle).not.toContain("dashed");
-  await panel.page.addStyleTag({ content: "* { color: red !important; text-transform: uppercase; letter-spacing: 9px }" });
+  const far = "color: red !important; text-transform: uppercase; letter-spacing: 9px";
+  await panel.page.addStyleTag({ content: `* { ${far} }` });
   await panel.page.addStyleTag({ content: "div, button, textarea, section { display: none !important }" });
   expect(await panel.field.isVisible()).toBe(true);
   const style = await panel.field.evaluate((element) => ({ ...getComputedStyle(element) }));

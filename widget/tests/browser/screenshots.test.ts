@@ -55,7 +55,8 @@ for (const { name, browser, page, said = ENGLISH } of SCENES) {
     await panel.page.screenshot({ path: `${FOLDER}${name}.png`, animations: "disabled" });
 
     const width = panel.page.viewportSize()?.width ?? 0;
-    for (const part of await panel.frame.locator("[data-usher] textarea, [data-usher] [role=log], [data-usher] button").all()) {
+    const parts = ["textarea", "[role=log]", "button"].map((part) => `[data-usher] ${part}`).join();
+    for (const part of await panel.frame.locator(parts).all()) {
       const box = (await part.isVisible()) ? await part.boundingBox() : null;
       if (box !== null) {
         expect(box.x, "within the window").toBeGreaterThanOrEqual(0);

@@ -76,7 +76,7 @@ test("where the first customer never signed out, the next one's page shows nothi
   await world.desk.expectSaid(bens, ["customer: Hello, I am Ben"]);
 });
 
-test("where another customer's token comes at a refresh, the open page shows nothing of the first any more", async () => {
+test("where another customer's token comes at a refresh, the open page shows nothing more of the first", async () => {
   const [context, anna, ben] = [await world.customer(), someone("anna"), someone("ben")];
   await world.shop.login(context, anna);
   world.shop.lifetime = 4;
@@ -87,7 +87,8 @@ test("where another customer's token comes at a refresh, the open page shows not
   await first.say("My address is 1 Main Street");
   await world.shop.login(context, ben);
   for (const tab of [first, second]) {
-    await eventually(async () => (await tab.heard("cleared")).map(({ reason }) => reason)).toContain("customer_changed");
+    const why = async () => (await tab.heard("cleared")).map(({ reason }) => reason);
+    await eventually(why).toContain("customer_changed");
     expect(await tab.shown()).toEqual([]);
   }
   expect(JSON.stringify(await first.stored())).not.toContain(annas);

@@ -8,9 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Network } from "./network.ts";
+import { USHER } from "./programs.ts";
 import { until } from "./wait.ts";
 
-const PROGRAM = process.env.USHER_BIN ?? new URL("../../../../target/debug/usher", import.meta.url).pathname;
 const SECRET = "5up3r-s3cr3t-of-the-agents-desk";
 
 /** The API key of a client that may do everything. */
@@ -74,7 +74,7 @@ export class Gateway {
 
   /** Starts the process, and waits until it is ready. */
   async start(): Promise<void> {
-    const child = spawn(PROGRAM, ["serve", "--config", join(this.#folder, "usher.toml")], {
+    const child = spawn(USHER, ["serve", "--config", join(this.#folder, "usher.toml")], {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#process = child;

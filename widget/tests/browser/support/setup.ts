@@ -1,10 +1,10 @@
 // Once for all tests: the bundles of the sources as they are now, and one browser.
 
-import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 import type { TestProject } from "vitest/node";
+import { CHROMIUM, checkPrograms } from "./programs.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -15,7 +15,6 @@ declare module "vitest" {
   }
 }
 
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const FLAGS = [
   "--disable-gpu",
   "--disable-quic",
@@ -26,9 +25,7 @@ const FLAGS = [
 ];
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  if (!existsSync(CHROMIUM)) {
-    throw new Error(`There is no Chromium at ${CHROMIUM}: install it, or name one in the variable CHROMIUM`);
-  }
+  checkPrograms();
   const [script, module] = await Promise.all([bundle("script.ts", "iife"), bundle("index.ts", "esm")]);
   const server = await chromium.launchServer({ executablePath: CHROMIUM, chromiumSandbox: false, args: FLAGS });
   project.provide("browser", server.wsEndpoint());
