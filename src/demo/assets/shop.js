@@ -130,8 +130,7 @@ on("error", ({ code, message }) => {
   if (isAboutSignIn) say($("taken"), customer ? "The shop handed out no token: see the switch." : "Sign in at the shop first, above.");
   else say($("taken"), message);
 });
-on("context", (report) => {
-  const { accepted = [], rejected = [] } = report.context ?? report;
+on("context", ({ accepted, rejected }) => {
   const refused = rejected.map(({ name, reason }) => `not ${name} (${NOT_TAKEN[reason] ?? reason})`);
   say($("taken"), [...(accepted.length > 0 ? [`Taken: ${accepted.join(", ")}`] : []), ...refused].join("; "));
 });

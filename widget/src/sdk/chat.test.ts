@@ -291,7 +291,7 @@ test("what the gateway tells is handed on", async () => {
     { type: "read", sequence: 3, by: "agent", up_to: 2 },
     { type: "typing", from: "agent" },
     { type: "authentication_requested", sequence: 4, message: "please" },
-    { type: "context", accepted: ["cart"], rejected: [] },
+    { type: "context", sequence: 3, context: { accepted: ["cart"], rejected: [] } },
   );
   expect(tab.all("assigned")).toEqual([{ sequence: 2, queue: "sales", agent: "Grace", past: false }]);
   expect(tab.all("read")).toEqual([{ sequence: 3, by: "agent", up_to: 2, past: false }]);

@@ -69,7 +69,13 @@ export function createConversation(env: Environment, options: ChatOptions): Conv
   let patience = 0;
 
   const { emit } = events;
-  const fail = (error: ChatError) => emit("error", error);
+  let lastTold: string | undefined;
+  /** A refusal may be told as it comes, and be the reason to give up later: it is one error. */
+  const fail = (error: ChatError) => {
+    const { correlation_id } = error;
+    if (!correlation_id || correlation_id !== lastTold) emit("error", error);
+    lastTold = correlation_id;
+  };
   const tell = (message: Message | null, past = false) => {
     if (message) emit("message", { ...message, past });
   };
@@ -193,6 +199,8 @@ export function createConversation(env: Environment, options: ChatOptions): Conv
       }
       case "message":
         return tell(messages.heard(frame), past);
+      case "context":
+        return emit("context", frame.context);
       case "draining":
         return connection.drain(frame.reconnect_after_ms);
       case "token_expiring":

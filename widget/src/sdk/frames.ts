@@ -60,7 +60,7 @@ export type Inbound =
   | Refusal
   | Said
   | { type: "token_expiring"; expires_at: string; refresh_by: string }
-  | ({ type: "context"; sequence?: number } & ContextReport)
+  | { type: "context"; sequence?: number; context: ContextReport }
   | { type: "accepted"; id: string; sequence: number; at: string }
   | { type: "typing"; from: Message["from"] }
   | { type: "read"; sequence: number; by: string; up_to: number }

@@ -295,10 +295,11 @@ test("a start with a token that is refused asks for another once", async () => {
     await browser.pass(300);
     expect(tab.wires).toHaveLength(attempt);
     tab.wire.open();
-    tab.wire.say(refusal("expired", "start"));
+    tab.wire.say({ ...refusal("expired", "start"), correlation_id: `attempt ${attempt}` });
     tab.wire.shut(4500, "token_refused");
   }
   expect(await refused).toBe("expired");
+  expect(tab.all("error").map(({ correlation_id }) => correlation_id)).toEqual(["attempt 1", "attempt 2"]);
   expect(source.calls).toBe(2);
   expect(tab.chat.getState().connection).toBe("idle");
 });

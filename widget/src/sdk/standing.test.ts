@@ -35,7 +35,7 @@ test("answers to this socket are heard whatever their sequence", () => {
   stands.admits(frame(said(8)));
   expect(stands.admits(frame(accepted("a", 3)))).toBe("news");
   expect(stands.admits(authentication(8, "unchanged"))).toBe("news");
-  expect(stands.admits(frame({ type: "context", accepted: [], rejected: [] }))).toBe("news");
+  expect(stands.admits(frame({ type: "context", context: { accepted: [], rejected: [] } }))).toBe("news");
   expect(stands.admits(frame({ type: "typing", from: "agent" }))).toBe("news");
   expect(stands.sequence).toBe(8);
   stands.admits(frame(accepted("b", 9)));
