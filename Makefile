@@ -59,7 +59,7 @@ doc: ## The documentation of the sources; a warning fails
 # Before cargo's tests: the binary holds widget/dist. `npm run build` in widget/ writes it anew.
 widget: $(NODE_MODULES) ## The widget without a browser: types, tests, and that dist/ is what its sources say and light enough
 	@echo '== widget'
-	@cd widget && npm run --silent types && npm run --silent unit && npm run --silent check
+	@cd widget && npm run --silent formatted && npm run --silent types && npm run --silent unit && npm run --silent check
 
 # Random stories are the same ones at each run, so that a change is judged by itself; `make explore` looks for new ones.
 unit: ## Tests beside the sources, and the examples in their documentation

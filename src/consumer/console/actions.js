@@ -22,18 +22,33 @@ export class Actions {
     this.#attempt = attempt;
     this.#on("assign", "submit", () => this.#assign());
     this.#on("ask", "submit", () => this.#ask());
-    this.#on("reconnect", "click", () => this.#do("POST", "/reconnect", {}, "The customer's page connects anew."));
+    this.#on("reconnect", "click", () =>
+      this.#do("POST", "/reconnect", {}, "The customer's page connects anew."),
+    );
     this.#on("end", "submit", () => this.#end());
     this.#on("revoke-conversation", "click", async () => {
-      const { matched } = await this.#revoke({ conversation: this.#opened().id });
-      this.#done(matched > 0 ? "Revoked: this conversation's sign-in has ended." : "Revoked: nobody was signed in here.");
+      const { matched } = await this.#revoke({
+        conversation: this.#opened().id,
+      });
+      this.#done(
+        matched > 0
+          ? "Revoked: this conversation's sign-in has ended."
+          : "Revoked: nobody was signed in here.",
+      );
       revoked();
     });
     this.#on("revoke-customer", "click", async () => {
       const { tenant, authentication } = this.#opened();
-      const { matched } = await this.#revoke({ tenant, subject: authentication.subject, issuer: authentication.issuer });
-      const chats = matched === 1 ? "1 conversation was" : `${matched} conversations were`;
-      this.#done(`Revoked: no token of ${authentication.subject} issued until now is taken. ${chats} signed in by one.`);
+      const { matched } = await this.#revoke({
+        tenant,
+        subject: authentication.subject,
+        issuer: authentication.issuer,
+      });
+      const chats =
+        matched === 1 ? "1 conversation was" : `${matched} conversations were`;
+      this.#done(
+        `Revoked: no token of ${authentication.subject} issued until now is taken. ${chats} signed in by one.`,
+      );
       revoked();
     });
   }
@@ -44,13 +59,21 @@ export class Actions {
     const mayRevoke = this.#session.may("revocations:write");
     const isOpen = item.status === "open";
     for (const form of ["assign", "ask", "end"]) {
-      for (const control of $(form).querySelectorAll("input, button")) control.disabled = !isOpen || !mayWrite;
+      for (const control of $(form).querySelectorAll("input, button"))
+        control.disabled = !isOpen || !mayWrite;
     }
-    for (const control of $("ask").querySelectorAll("input, button")) control.disabled ||= item.authenticated;
+    for (const control of $("ask").querySelectorAll("input, button"))
+      control.disabled ||= item.authenticated;
     $("reconnect").disabled = !isOpen || !mayWrite;
     $("revoke").hidden = !mayRevoke;
-    $("revoke-conversation").disabled = $("revoke-customer").disabled = !isOpen || !item.authenticated;
-    say($("may-not"), mayWrite ? "" : "This key may read and not write: its client has no scope conversations:write.");
+    $("revoke-conversation").disabled = $("revoke-customer").disabled =
+      !isOpen || !item.authenticated;
+    say(
+      $("may-not"),
+      mayWrite
+        ? ""
+        : "This key may read and not write: its client has no scope conversations:write.",
+    );
     if (this.#filled === item.id) return;
     this.#filled = item.id;
     $("queue").value = item.queue;
@@ -77,7 +100,11 @@ export class Actions {
   }
 
   async #do(method, path, body, done) {
-    await this.#api.call(method, `/v1/conversations/${this.#opened().id}${path}`, body);
+    await this.#api.call(
+      method,
+      `/v1/conversations/${this.#opened().id}${path}`,
+      body,
+    );
     this.#done(done);
   }
 
@@ -85,7 +112,12 @@ export class Actions {
     const [queue, agent] = ["queue", "agent"].map((id) => $(id).value.trim());
     const body = { ...(queue ? { queue } : {}), ...(agent ? { agent } : {}) };
     if (!queue && !agent) return this.#done("Give a queue, an agent, or both.");
-    await this.#do("PUT", "/assignment", body, agent ? `Assigned to ${agent}.` : `In the queue ${queue}, with nobody.`);
+    await this.#do(
+      "PUT",
+      "/assignment",
+      body,
+      agent ? `Assigned to ${agent}.` : `In the queue ${queue}, with nobody.`,
+    );
   }
 
   async #ask() {
@@ -93,10 +125,16 @@ export class Actions {
     const message = $("ask-message").value.trim();
     // The same once more after a failure is the same request.
     const asking = this.#asking;
-    const isSame = asking?.conversation === conversation && asking.message === message;
+    const isSame =
+      asking?.conversation === conversation && asking.message === message;
     this.#asking = isSame ? asking : { conversation, message, id: randomId() };
     const body = { id: this.#asking.id, ...(message ? { message } : {}) };
-    await this.#do("POST", "/authentication-request", body, "Asked: the customer's page offers to sign in.");
+    await this.#do(
+      "POST",
+      "/authentication-request",
+      body,
+      "Asked: the customer's page offers to sign in.",
+    );
     this.#asking = null;
     $("ask-message").value = "";
   }
@@ -108,6 +146,9 @@ export class Actions {
   }
 
   #revoke(target) {
-    return this.#api.call("POST", "/v1/revocations", { ...target, id: randomId() });
+    return this.#api.call("POST", "/v1/revocations", {
+      ...target,
+      id: randomId(),
+    });
   }
 }

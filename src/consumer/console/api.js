@@ -7,13 +7,29 @@ const DETAIL_CHARACTERS = 400;
 
 /** What the gateway says is wrong, what to do about it, and what to tell the operator. */
 export class Problem extends Error {
-  constructor({ status = 0, code = "unreachable", detail, correlation_id, temporary = false, retryAfterMs = 0 }) {
+  constructor({
+    status = 0,
+    code = "unreachable",
+    detail,
+    correlation_id,
+    temporary = false,
+    retryAfterMs = 0,
+  }) {
     super(detail ?? `The gateway answered with status ${status}.`);
-    Object.assign(this, { status, code, correlation_id, temporary, retryAfterMs });
+    Object.assign(this, {
+      status,
+      code,
+      correlation_id,
+      temporary,
+      retryAfterMs,
+    });
   }
 
   static unreachable() {
-    return new Problem({ detail: "The gateway does not answer: is it up, and is the network?", temporary: true });
+    return new Problem({
+      detail: "The gateway does not answer: is it up, and is the network?",
+      temporary: true,
+    });
   }
 
   /** Whether the key or the token is what is wrong. */
@@ -23,16 +39,28 @@ export class Problem extends Error {
 
   /** All of it on one line. */
   get told() {
-    const correlation = this.correlation_id ? `, correlation_id ${this.correlation_id}` : "";
+    const correlation = this.correlation_id
+      ? `, correlation_id ${this.correlation_id}`
+      : "";
     return `${this.message} (${this.code}${correlation})`;
   }
 }
 
 /** Asks; whoever calls judges the answer. Cookies are nobody's business here, and a 401 must not open a dialog. */
-export async function ask(path, init, signal = AbortSignal.timeout(ANSWER_WITHIN_MS)) {
+export async function ask(
+  path,
+  init,
+  signal = AbortSignal.timeout(ANSWER_WITHIN_MS),
+) {
   try {
     const url = new URL(path.replace(/^\//, ""), ROOT);
-    return await fetch(url, { ...init, signal, credentials: "omit", cache: "no-store", redirect: "error" });
+    return await fetch(url, {
+      ...init,
+      signal,
+      credentials: "omit",
+      cache: "no-store",
+      redirect: "error",
+    });
   } catch (error) {
     if (signal.aborted && signal.reason?.name !== "TimeoutError") throw error;
     throw Problem.unreachable();
@@ -48,13 +76,15 @@ export async function problemOf(answer) {
   } catch {
     body.detail = text.trim().slice(0, DETAIL_CHARACTERS) || undefined;
   }
-  const { detail, title, code, error, error_description, correlation_id } = body;
+  const { detail, title, code, error, error_description, correlation_id } =
+    body;
   return new Problem({
     status: answer.status,
     code: code ?? error ?? `status ${answer.status}`,
     detail: detail ?? error_description ?? title,
     correlation_id,
-    temporary: body.temporary ?? (answer.status >= 500 || answer.status === 429),
+    temporary:
+      body.temporary ?? (answer.status >= 500 || answer.status === 429),
     retryAfterMs: 1000 * (Number(answer.headers.get("retry-after")) || 0),
   });
 }
@@ -98,7 +128,8 @@ export class Api {
     if (answer.ok) return answer;
     const problem = await problemOf(answer);
     // Somebody else may have signed in meanwhile.
-    if (problem.isAboutWho && this.#session.bearer === bearer) this.#session.lost(problem);
+    if (problem.isAboutWho && this.#session.bearer === bearer)
+      this.#session.lost(problem);
     throw problem;
   }
 }

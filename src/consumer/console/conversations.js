@@ -4,7 +4,13 @@ const PAGE = 50;
 const PREFIX = "usher.conversation.";
 /** Conversations that were heard of and aren't known; past this the list is read anew. */
 const WANTED_MOST = 50;
-const FILTERS = { status: "open", authenticated: "", tenant: "", queue: "", subject: "" };
+const FILTERS = {
+  status: "open",
+  authenticated: "",
+  tenant: "",
+  queue: "",
+  subject: "",
+};
 
 /** An event's type without what all of them begin with. */
 export const kindOf = ({ type }) => type.slice(PREFIX.length);
@@ -28,7 +34,9 @@ export class Conversations extends EventTarget {
 
   /** Those that match the filters and the one that is open, the newest first. */
   get listed() {
-    const listed = [...this.#known.values()].filter((item) => item.id === this.#open || this.#matches(item));
+    const listed = [...this.#known.values()].filter(
+      (item) => item.id === this.#open || this.#matches(item),
+    );
     // Ids begin with the time.
     return listed.sort((left, right) => (left.id < right.id ? 1 : -1));
   }
@@ -55,7 +63,9 @@ export class Conversations extends EventTarget {
 
   /** Names that tenants, queues and agents are known to have, for whoever types one. */
   names(member) {
-    const names = new Set([...this.#known.values()].map((item) => item[member]).filter(Boolean));
+    const names = new Set(
+      [...this.#known.values()].map((item) => item[member]).filter(Boolean),
+    );
     return [...names].sort();
   }
 
@@ -98,7 +108,9 @@ export class Conversations extends EventTarget {
     this.#open = id;
     this.#changed();
     if (id === null) return null;
-    const item = await this.#api.get(`/v1/conversations/${encodeURIComponent(id)}`);
+    const item = await this.#api.get(
+      `/v1/conversations/${encodeURIComponent(id)}`,
+    );
     this.#put(item);
     this.#changed();
     return item;
@@ -128,16 +140,20 @@ export class Conversations extends EventTarget {
 
   #matches({ status, authenticated, authentication, tenant, queue }) {
     const wanted = this.#filters;
-    return (!wanted.status || wanted.status === status)
-      && (!wanted.authenticated || wanted.authenticated === String(authenticated))
-      && (!wanted.tenant || wanted.tenant === tenant)
-      && (!wanted.queue || wanted.queue === queue)
-      && (!wanted.subject || wanted.subject === authentication.subject);
+    return (
+      (!wanted.status || wanted.status === status) &&
+      (!wanted.authenticated ||
+        wanted.authenticated === String(authenticated)) &&
+      (!wanted.tenant || wanted.tenant === tenant) &&
+      (!wanted.queue || wanted.queue === queue) &&
+      (!wanted.subject || wanted.subject === authentication.subject)
+    );
   }
 
   #page(cursor) {
     const query = new URLSearchParams({ limit: PAGE });
-    for (const [name, value] of Object.entries(this.#filters)) if (value) query.set(name, value);
+    for (const [name, value] of Object.entries(this.#filters))
+      if (value) query.set(name, value);
     if (cursor) query.set("cursor", cursor);
     return this.#api.get(`/v1/conversations?${query}`);
   }
@@ -151,7 +167,8 @@ export class Conversations extends EventTarget {
   /** An event may have been faster than the page that tells the same. */
   #put(item) {
     const known = this.#known.get(item.id);
-    if (!known || known.sequence <= item.sequence) this.#known.set(item.id, item);
+    if (!known || known.sequence <= item.sequence)
+      this.#known.set(item.id, item);
   }
 
   /** Something happened in a conversation that isn't known: it may match by now. One after the other. */
@@ -206,19 +223,41 @@ function begun({ subject, tenant, source, time, data }) {
 
 /** What the event changes of the summary. */
 function reduce(item, { time, data }, kind) {
-  const { sequence, authentication, variables, reason, queue, agent, from, by } = data;
+  const {
+    sequence,
+    authentication,
+    variables,
+    reason,
+    queue,
+    agent,
+    from,
+    by,
+  } = data;
   const authenticated = authentication.status === "authenticated";
-  Object.assign(item, { sequence, authentication, authenticated, updated_at: time });
+  Object.assign(item, {
+    sequence,
+    authentication,
+    authenticated,
+    updated_at: time,
+  });
   if (variables) item.variables = variables;
-  if (kind === "authenticated" || kind === "downgraded") item.authentication_changed = { reason, at: time };
+  if (kind === "authenticated" || kind === "downgraded")
+    item.authentication_changed = { reason, at: time };
   if (kind === "assigned") Object.assign(item, { queue, agent: agent ?? null });
   if (kind === "disconnected") item.connected = false;
   // Who comes back within five seconds is not told to have been away.
-  if (kind === "reconnected" || isByThePage(kind, from, by)) item.connected = true;
-  if (kind === "ended") Object.assign(item, { status: "ended", connected: false, ended_at: time });
+  if (kind === "reconnected" || isByThePage(kind, from, by))
+    item.connected = true;
+  if (kind === "ended")
+    Object.assign(item, { status: "ended", connected: false, ended_at: time });
 }
 
 /** Whether it was the customer's page that did it, which has to be there for that. */
 function isByThePage(kind, from, by) {
-  return kind === "authenticated" || kind === "context" || from === "customer" || (kind === "read" && by === "customer");
+  return (
+    kind === "authenticated" ||
+    kind === "context" ||
+    from === "customer" ||
+    (kind === "read" && by === "customer")
+  );
 }

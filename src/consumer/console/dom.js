@@ -8,7 +8,8 @@ export function element(name, text, className, attributes = {}) {
   const made = document.createElement(name);
   if (text !== undefined) made.textContent = text;
   if (className) made.className = className;
-  for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, value);
+  for (const [attribute, value] of Object.entries(attributes))
+    made.setAttribute(attribute, value);
   return made;
 }
 
@@ -36,5 +37,7 @@ export function arrange(list, rows) {
 
 /** 128 random bits: an id that nobody else takes. It works on pages that were not loaded safely, too. */
 export function randomId() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
 }

@@ -7,7 +7,12 @@ import { change, clock, day, exactClock, sameDay } from "./words.js";
 /** How much of the past is read at once. */
 const PAGE = 200;
 const AT_THE_END_PX = 80;
-const ROLES = { customer: "Customer", agent: "Agent", bot: "Bot", system: "System" };
+const ROLES = {
+  customer: "Customer",
+  agent: "Agent",
+  bot: "Bot",
+  system: "System",
+};
 
 export class Log {
   #api;
@@ -26,7 +31,9 @@ export class Log {
   constructor(api, tell) {
     this.#api = api;
     this.#tell = tell;
-    $("log").addEventListener("scroll", () => this.#offerTheEnd(), { passive: true });
+    $("log").addEventListener("scroll", () => this.#offerTheEnd(), {
+      passive: true,
+    });
     $("to-the-end").addEventListener("click", () => {
       this.toTheEnd();
       $("log").focus();
@@ -35,7 +42,9 @@ export class Log {
 
   /** The last entry of the customer that is shown and that no agent is known to have read; 0 where there is none. */
   get unread() {
-    const customers = this.#events.findLast((event) => kindOf(event) === "message" && event.data.from === "customer");
+    const customers = this.#events.findLast(
+      (event) => kindOf(event) === "message" && event.data.from === "customer",
+    );
     const sequence = customers?.data.sequence ?? 0;
     return sequence > this.#seenByAgent ? sequence : 0;
   }
@@ -104,7 +113,8 @@ export class Log {
   /** Takes an event of the stream. Throws a `Problem`. */
   async take(event) {
     if (event.subject !== this.#id || event.data.sequence <= this.#last) return;
-    if (event.data.sequence > this.#last + 1 || this.#isReading) await this.catchUp();
+    if (event.data.sequence > this.#last + 1 || this.#isReading)
+      await this.catchUp();
     else this.#append([event]);
   }
 
@@ -113,7 +123,9 @@ export class Log {
   }
 
   #page(after, limit) {
-    return this.#api.get(`/v1/conversations/${this.#id}/events?after=${after}&limit=${limit}`);
+    return this.#api.get(
+      `/v1/conversations/${this.#id}/events?after=${after}&limit=${limit}`,
+    );
   }
 
   #append(events) {
@@ -134,11 +146,19 @@ export class Log {
     this.#last = data.sequence;
     const kind = kindOf(event);
     if (kind === "read") return this.#read(data);
-    if (kind === "authenticated" && data.reason === "token_refreshed" && this.#renewedAgain(time)) return;
+    if (
+      kind === "authenticated" &&
+      data.reason === "token_refreshed" &&
+      this.#renewedAgain(time)
+    )
+      return;
     const at = new Date(time);
-    if (this.#lastAt === null || !sameDay(this.#lastAt, at)) $("past").append(element("p", day(at), "day"));
+    if (this.#lastAt === null || !sameDay(this.#lastAt, at))
+      $("past").append(element("p", day(at), "day"));
     this.#lastAt = at;
-    $("past").append(kind === "message" ? this.#message(time, data) : note(kind, time, data));
+    $("past").append(
+      kind === "message" ? this.#message(time, data) : note(kind, time, data),
+    );
   }
 
   /** Renewals that follow each other are one note: the newest. */
@@ -146,19 +166,39 @@ export class Log {
     const last = $("past").lastElementChild;
     if (!last?.dataset.renewed) return false;
     last.dataset.renewed = Number(last.dataset.renewed) + 1;
-    last.replaceChildren(`Sign-in renewed ${last.dataset.renewed} times `, timeOf(time));
+    last.replaceChildren(
+      `Sign-in renewed ${last.dataset.renewed} times `,
+      timeOf(time),
+    );
     return true;
   }
 
   #message(time, { from, text, name, authenticated, sequence }) {
-    const said = element("div", undefined, `said ${from === "customer" ? "theirs" : "ours"}`);
-    const who = name ? `${name}${from === "agent" ? "" : ` (${from})`}` : ROLES[from];
+    const said = element(
+      "div",
+      undefined,
+      `said ${from === "customer" ? "theirs" : "ours"}`,
+    );
+    const who = name
+      ? `${name}${from === "agent" ? "" : ` (${from})`}`
+      : ROLES[from];
     const by = element("p", undefined, "by");
     by.append(element("b", who), " ", timeOf(time));
     if (from === "customer") {
-      by.append(" ", element("span", authenticated ? "signed in" : "not signed in", `mark ${authenticated ? "yes" : "no"}`));
+      by.append(
+        " ",
+        element(
+          "span",
+          authenticated ? "signed in" : "not signed in",
+          `mark ${authenticated ? "yes" : "no"}`,
+        ),
+      );
     } else {
-      const read = element("span", sequence <= this.#seenByCustomer ? "read" : "", "read");
+      const read = element(
+        "span",
+        sequence <= this.#seenByCustomer ? "read" : "",
+        "read",
+      );
       read.dataset.sequence = sequence;
       by.append(" ", read);
     }
@@ -179,7 +219,8 @@ export class Log {
 
   #offerTheEnd() {
     const { scrollTop, scrollHeight, clientHeight } = $("log");
-    $("to-the-end").hidden = scrollHeight - scrollTop - clientHeight < AT_THE_END_PX;
+    $("to-the-end").hidden =
+      scrollHeight - scrollTop - clientHeight < AT_THE_END_PX;
   }
 }
 
@@ -187,30 +228,48 @@ function note(kind, time, data) {
   const [text, className] = noteOf(kind, data);
   const line = element("p", undefined, `note ${className}`.trim());
   line.append(text, " ", timeOf(time));
-  if (kind === "authenticated" && data.reason === "token_refreshed") line.dataset.renewed = 1;
+  if (kind === "authenticated" && data.reason === "token_refreshed")
+    line.dataset.renewed = 1;
   return line;
 }
 
-const timeOf = (time) => element("time", clock(time), "", { datetime: time, title: exactClock(time) });
+const timeOf = (time) =>
+  element("time", clock(time), "", { datetime: time, title: exactClock(time) });
 
 function noteOf(kind, data) {
   const { authentication, queue, agent, reason, by } = data;
   switch (kind) {
     case "started": {
       const isIn = authentication.status === "authenticated";
-      return [`Begun ${isIn ? `by ${authentication.subject}, signed in` : "without sign-in"}, in the queue ${queue}`, ""];
+      return [
+        `Begun ${isIn ? `by ${authentication.subject}, signed in` : "without sign-in"}, in the queue ${queue}`,
+        "",
+      ];
     }
     case "authenticated":
       if (reason === "token_refreshed") return ["Sign-in renewed", "good"];
       return [`Signed in as ${authentication.subject}`, "good"];
     case "downgraded":
-      return [`Not signed in any more: ${change(reason)}. Before: ${data.previous.subject}`, "warn"];
+      return [
+        `Not signed in any more: ${change(reason)}. Before: ${data.previous.subject}`,
+        "warn",
+      ];
     case "context":
       return [`The page says: ${data.changed.join(", ")}`, ""];
     case "assigned":
-      return [agent ? `Assigned to ${agent}, queue ${queue}` : `In the queue ${queue}, with nobody`, ""];
+      return [
+        agent
+          ? `Assigned to ${agent}, queue ${queue}`
+          : `In the queue ${queue}, with nobody`,
+        "",
+      ];
     case "authentication_requested":
-      return [data.message ? `Asked to sign in: “${data.message}”` : "Asked to sign in", ""];
+      return [
+        data.message
+          ? `Asked to sign in: “${data.message}”`
+          : "Asked to sign in",
+        "",
+      ];
     case "disconnected":
       return ["The customer is not connected", ""];
     case "reconnected":

@@ -14,7 +14,9 @@ import { clock, left } from "./words.js";
 
 const WARN_BEFORE_MS = 5 * 60_000;
 
-const session = new Session((problem, had) => leave(had ? `Signed out by the gateway: ${problem.message}` : ""));
+const session = new Session((problem, had) =>
+  leave(had ? `Signed out by the gateway: ${problem.message}` : ""),
+);
 const api = new Api(session);
 const conversations = new Conversations(api);
 let opened = null; // the id of the conversation that is open
@@ -33,13 +35,26 @@ async function attempt(action) {
 
 function showFault(problem) {
   if (problem instanceof Problem && problem.isAboutWho) return; // the sign-in is shown instead
-  say($("fault-text"), problem.told ?? `This is a fault of the console: ${problem.message}`);
+  say(
+    $("fault-text"),
+    problem.told ?? `This is a fault of the console: ${problem.message}`,
+  );
   $("fault").hidden = false;
 }
 
-const list = new List(conversations, (id) => (location.hash = `#${id}`), attempt);
+const list = new List(
+  conversations,
+  (id) => (location.hash = `#${id}`),
+  attempt,
+);
 const revocations = new Revocations(api, session, attempt);
-const actions = new Actions(api, session, () => conversations.get(opened), attempt, () => revocations.refresh());
+const actions = new Actions(
+  api,
+  session,
+  () => conversations.get(opened),
+  attempt,
+  () => revocations.refresh(),
+);
 const talk = new Talk(api, session, conversations, attempt, showFault);
 
 // --- live
@@ -55,11 +70,13 @@ const stream = new Stream(api, {
     // What happened until now is not told: it is read.
     attempt(async () => {
       await conversations.load();
-      if (opened) await Promise.all([conversations.open(opened), talk.catchUp()]);
+      if (opened)
+        await Promise.all([conversations.open(opened), talk.catchUp()]);
     });
   },
   waiting(problem, wait) {
-    const why = problem instanceof Problem ? problem.message : "The stream has ended.";
+    const why =
+      problem instanceof Problem ? problem.message : "The stream has ended.";
     live("no", `Not live, trying again in ${Math.ceil(wait / 1000)} s`, why);
   },
   refused: (problem) => live("no", "Not live", problem.told),
@@ -105,13 +122,24 @@ function render() {
 function renderNow() {
   list.render(opened);
   const { unread } = conversations;
-  document.title = unread > 0 ? `(${unread}) Console – usher` : "Console – usher";
+  document.title =
+    unread > 0 ? `(${unread}) Console – usher` : "Console – usher";
   const item = conversations.get(opened);
   $("chosen").hidden = !item;
   if (item) {
     say($("title"), whom(item));
-    say($("state"), item.status === "ended" ? "Ended" : item.connected ? "Connected" : "Not connected");
-    say($("title-badge"), item.authenticated ? "Authenticated: Yes" : "Authenticated: No");
+    say(
+      $("state"),
+      item.status === "ended"
+        ? "Ended"
+        : item.connected
+          ? "Connected"
+          : "Not connected",
+    );
+    say(
+      $("title-badge"),
+      item.authenticated ? "Authenticated: Yes" : "Authenticated: No",
+    );
     $("title-badge").className = `badge ${item.authenticated ? "yes" : "no"}`;
     renderFacts(item);
     actions.render(item);
@@ -122,13 +150,33 @@ function renderNow() {
 
 function renderSession() {
   const { client, expiresAt } = session;
-  const isEnding = expiresAt !== null && expiresAt - Date.now() < WARN_BEFORE_MS;
-  const until = expiresAt === null ? "" : isEnding ? `, ${left(expiresAt)}` : ` until ${clock(expiresAt)}`;
-  say($("who"), session.bearer ? `Signed in${client ? ` as ${client}` : ""}${until}` : "No key needed here");
+  const isEnding =
+    expiresAt !== null && expiresAt - Date.now() < WARN_BEFORE_MS;
+  const until =
+    expiresAt === null
+      ? ""
+      : isEnding
+        ? `, ${left(expiresAt)}`
+        : ` until ${clock(expiresAt)}`;
+  say(
+    $("who"),
+    session.bearer
+      ? `Signed in${client ? ` as ${client}` : ""}${until}`
+      : "No key needed here",
+  );
   $("who").className = isEnding ? "ending" : "";
   $("sign-out").hidden = !session.bearer;
-  const missing = ["conversations:read", "events:read", "conversations:write"].filter((scope) => !session.may(scope));
-  say($("scopes"), missing.length > 0 ? `This key lacks ${missing.join(", ")}: ${missing.map(lacking).join(" ")}` : "");
+  const missing = [
+    "conversations:read",
+    "events:read",
+    "conversations:write",
+  ].filter((scope) => !session.may(scope));
+  say(
+    $("scopes"),
+    missing.length > 0
+      ? `This key lacks ${missing.join(", ")}: ${missing.map(lacking).join(" ")}`
+      : "",
+  );
 }
 
 const LACKING = {
@@ -202,7 +250,13 @@ $("sign-in").addEventListener("submit", async (event) => {
   }
 });
 $("sign-out").addEventListener("click", () => {
-  if (talk.isWaiting && !confirm("A message is not sent yet and will be lost. Sign out all the same?")) return;
+  if (
+    talk.isWaiting &&
+    !confirm(
+      "A message is not sent yet and will be lost. Sign out all the same?",
+    )
+  )
+    return;
   session.forget();
   // A page of its own begins: nothing of this one is left in memory.
   location.replace(location.pathname);

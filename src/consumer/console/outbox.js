@@ -27,14 +27,24 @@ export class Outbox {
 
   send(conversation, text, name) {
     const row = element("div", undefined, "said ours");
-    this.#items.push({ conversation, id: randomId(), text, name, state: "waiting", problem: null, row });
+    this.#items.push({
+      conversation,
+      id: randomId(),
+      text,
+      name,
+      state: "waiting",
+      problem: null,
+      row,
+    });
     this.#send(conversation);
     this.render();
   }
 
   /** The stream, or the journal, tells that it is stored. */
   stored(conversation, id) {
-    const kept = this.#items.filter((item) => item.conversation !== conversation || item.id !== id);
+    const kept = this.#items.filter(
+      (item) => item.conversation !== conversation || item.id !== id,
+    );
     if (kept.length === this.#items.length) return;
     this.#items = kept;
     this.render();
@@ -46,15 +56,24 @@ export class Outbox {
   }
 
   render() {
-    const shown = this.#items.filter(({ conversation }) => conversation === this.#shown);
+    const shown = this.#items.filter(
+      ({ conversation }) => conversation === this.#shown,
+    );
     for (const item of shown) this.#fill(item);
-    arrange($("waiting"), shown.map(({ row }) => row));
+    arrange(
+      $("waiting"),
+      shown.map(({ row }) => row),
+    );
   }
 
   async #send(conversation) {
     if (this.#sending.has(conversation)) return;
     this.#sending.add(conversation);
-    const next = () => this.#items.find((item) => item.conversation === conversation && item.state === "waiting");
+    const next = () =>
+      this.#items.find(
+        (item) =>
+          item.conversation === conversation && item.state === "waiting",
+      );
     for (let item = next(); item; item = next()) await this.#deliver(item);
     this.#sending.delete(conversation);
   }
@@ -63,11 +82,16 @@ export class Outbox {
     const { conversation, id, text, name } = item;
     for (let tried = 1; ; tried += 1) {
       try {
-        await this.#api.call("POST", `/v1/conversations/${conversation}/messages`, { text, id, name, from: "agent" });
+        await this.#api.call(
+          "POST",
+          `/v1/conversations/${conversation}/messages`,
+          { text, id, name, from: "agent" },
+        );
         item.state = "sent";
         return this.render();
       } catch (problem) {
-        item.problem = problem instanceof Problem ? problem : Problem.unreachable();
+        item.problem =
+          problem instanceof Problem ? problem : Problem.unreachable();
         if (!item.problem.temporary || tried === TRIES) {
           item.state = "failed";
           return this.render();
@@ -87,9 +111,14 @@ export class Outbox {
     row.dataset.now = now;
     row.className = `said ours ${state}`;
     const by = element("p", undefined, "by");
-    by.append(element("b", name), " ", element("span", STATES[state], `mark ${state}`));
+    by.append(
+      element("b", name),
+      " ",
+      element("span", STATES[state], `mark ${state}`),
+    );
     row.replaceChildren(by, element("p", text, "words"));
-    if (state === "waiting" && problem) row.append(element("p", `Trying again: ${problem.message}`, "why"));
+    if (state === "waiting" && problem)
+      row.append(element("p", `Trying again: ${problem.message}`, "why"));
     if (state !== "failed") return;
     const again = button("Try again", () => {
       item.state = "waiting";

@@ -22,12 +22,25 @@ export class Revocations {
     $("revocations").hidden = !this.#session.may("revocations:read");
     if (!$("revocations").open) return;
     try {
-      const { items, cursor } = await this.#api.get(`/v1/revocations?limit=${MOST}`);
-      const rows = new Map([...$("revoked").children].map((row) => [row.dataset.id, row]));
-      arrange($("revoked"), items.map((item) => rows.get(item.id) ?? this.#row(item)));
-      say($("none-revoked"), items.length === 0 ? "None." : cursor ? `The newest ${MOST}.` : "");
+      const { items, cursor } = await this.#api.get(
+        `/v1/revocations?limit=${MOST}`,
+      );
+      const rows = new Map(
+        [...$("revoked").children].map((row) => [row.dataset.id, row]),
+      );
+      arrange(
+        $("revoked"),
+        items.map((item) => rows.get(item.id) ?? this.#row(item)),
+      );
+      say(
+        $("none-revoked"),
+        items.length === 0 ? "None." : cursor ? `The newest ${MOST}.` : "",
+      );
     } catch (problem) {
-      say($("none-revoked"), `They can't be read: ${problem.told ?? problem.message}`);
+      say(
+        $("none-revoked"),
+        `They can't be read: ${problem.told ?? problem.message}`,
+      );
     }
   }
 
@@ -36,22 +49,41 @@ export class Revocations {
     row.dataset.id = item.id;
     row.append(element("span", about(item)));
     if (!this.#session.may("revocations:write")) return row;
-    const lift = button("Lift", () => this.#attempt(async () => {
-      await this.#api.call("DELETE", `/v1/revocations/${encodeURIComponent(item.id)}`);
-      await this.refresh();
-      $("revocations").querySelector("summary").focus();
-      say($("announce"), "Lifted: it refuses no token any more. A sign-in that has ended stays ended.");
-    }));
+    const lift = button("Lift", () =>
+      this.#attempt(async () => {
+        await this.#api.call(
+          "DELETE",
+          `/v1/revocations/${encodeURIComponent(item.id)}`,
+        );
+        await this.refresh();
+        $("revocations").querySelector("summary").focus();
+        say(
+          $("announce"),
+          "Lifted: it refuses no token any more. A sign-in that has ended stays ended.",
+        );
+      }),
+    );
     lift.setAttribute("aria-label", `Lift: ${about(item)}`);
     row.append(lift);
     return row;
   }
 }
 
-function about({ tenant, subject, conversation, kid, fingerprint, everyone, issued_before }) {
-  const before = issued_before ? `, tokens from before ${when(issued_before)}` : "";
+function about({
+  tenant,
+  subject,
+  conversation,
+  kid,
+  fingerprint,
+  everyone,
+  issued_before,
+}) {
+  const before = issued_before
+    ? `, tokens from before ${when(issued_before)}`
+    : "";
   if (subject) return `${tenant}: customer ${subject}${before}`;
-  if (conversation) return `${tenant ? `${tenant}: ` : ""}conversation …${conversation.slice(-8)}`;
+  if (conversation)
+    return `${tenant ? `${tenant}: ` : ""}conversation …${conversation.slice(-8)}`;
   if (everyone) return `${tenant}: everyone${before}`;
   return `${tenant}: key ${kid ?? fingerprint}`;
 }

@@ -50,16 +50,26 @@ export class Session {
 
   /** Signs in with an API key, or with an access token. Throws a `Problem`. */
   async signIn(text) {
-    const credentials = text.trim().replace(/^(authorization:\s*)?bearer\s+/i, "");
+    const credentials = text
+      .trim()
+      .replace(/^(authorization:\s*)?bearer\s+/i, "");
     if (credentials.startsWith(TOKEN_PREFIX)) {
       return this.#keep({ bearer: credentials });
     }
     const [client, ...rest] = credentials.split(".");
     const secret = rest.join(".");
     if (!client || !secret) {
-      throw new Problem({ code: "not_a_key", detail: "A key has the form id.secret: copy it whole, as it was given out." });
+      throw new Problem({
+        code: "not_a_key",
+        detail:
+          "A key has the form id.secret: copy it whole, as it was given out.",
+      });
     }
-    const body = new URLSearchParams({ grant_type: "client_credentials", client_id: client, client_secret: secret });
+    const body = new URLSearchParams({
+      grant_type: "client_credentials",
+      client_id: client,
+      client_secret: secret,
+    });
     const answer = await ask("/oauth/token", { method: "POST", body });
     if (answer.status === 404 || answer.status === 405) {
       // A proxy that lets /v1 through alone: there is no token to be had, so the key stays, in memory only.
@@ -69,7 +79,12 @@ export class Session {
     if (!answer.ok) throw await problemOf(answer);
     const { access_token, expires_in, scope } = await answer.json();
     const expires_at = Date.now() + expires_in * 1000;
-    this.#keep({ bearer: access_token, client, scopes: scope?.split(" "), expires_at });
+    this.#keep({
+      bearer: access_token,
+      client,
+      scopes: scope?.split(" "),
+      expires_at,
+    });
   }
 
   /** Forgets everything about who signed in. */

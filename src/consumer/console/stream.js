@@ -69,7 +69,11 @@ export class Stream {
       const isFromNow = this.#place === null;
       const headers = { accept: "text/event-stream" };
       if (!isFromNow) headers["last-event-id"] = this.#place;
-      const answer = await this.#api.stream("/v1/events?after=latest", headers, attempt.signal);
+      const answer = await this.#api.stream(
+        "/v1/events?after=latest",
+        headers,
+        attempt.signal,
+      );
       this.#tell.live(isFromNow);
       for await (const record of records(answer.body)) {
         if (control.signal.aborted) return;
@@ -105,7 +109,9 @@ export async function* records(body) {
       } else {
         const [, field, text] = /^([^:]*):? ?(.*)$/.exec(line);
         if (field === "id") record.id = text;
-        if (field === "data") record.data = record.data === undefined ? text : `${record.data}\n${text}`;
+        if (field === "data")
+          record.data =
+            record.data === undefined ? text : `${record.data}\n${text}`;
       }
     }
   }

@@ -33,11 +33,14 @@ export class Talk {
     this.#showFault = showFault;
     this.#log = new Log(api, {
       shown: (events) => {
-        for (const { data } of events) if (data.id !== undefined) this.#outbox.stored(this.#id, data.id);
+        for (const { data } of events)
+          if (data.id !== undefined) this.#outbox.stored(this.#id, data.id);
         this.#readSoon();
       },
     });
-    this.#outbox = new Outbox(api, { takenBack: (text) => this.#takeBack(text) });
+    this.#outbox = new Outbox(api, {
+      takenBack: (text) => this.#takeBack(text),
+    });
     $("compose").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#send();
@@ -48,7 +51,9 @@ export class Talk {
       this.#send();
     });
     $("text").addEventListener("input", () => this.#tellTyping());
-    $("earlier").addEventListener("click", () => attempt(() => this.#log.earlier()));
+    $("earlier").addEventListener("click", () =>
+      attempt(() => this.#log.earlier()),
+    );
     document.addEventListener("visibilitychange", () => this.#readSoon());
   }
 
@@ -78,14 +83,19 @@ export class Talk {
   /** Takes an event of the conversation that is open. */
   event(event) {
     const isCustomers = event.data.from === "customer";
-    if (kindOf(event) !== "typing") this.#log.take(event).catch(this.#showFault);
+    if (kindOf(event) !== "typing")
+      this.#log.take(event).catch(this.#showFault);
     if (isCustomers) this.#showTyping(kindOf(event) === "typing");
   }
 
   render(item) {
-    const mayAnswer = item.status === "open" && this.#session.may("conversations:write");
+    const mayAnswer =
+      item.status === "open" && this.#session.may("conversations:write");
     $("text").disabled = $("send").disabled = !mayAnswer;
-    const why = item.status === "ended" ? "The conversation has ended." : "This key may not answer.";
+    const why =
+      item.status === "ended"
+        ? "The conversation has ended."
+        : "This key may not answer.";
     $("text").placeholder = mayAnswer ? "Write an answer" : why;
   }
 
@@ -103,15 +113,23 @@ export class Talk {
   }
 
   #tellTyping() {
-    if (!this.#id || $("text").value.trim() === "" || Date.now() - this.#typed < TYPING_EVERY_MS) return;
+    if (
+      !this.#id ||
+      $("text").value.trim() === "" ||
+      Date.now() - this.#typed < TYPING_EVERY_MS
+    )
+      return;
     this.#typed = Date.now();
-    this.#api.call("POST", `/v1/conversations/${this.#id}/typing`, {}).catch(() => {});
+    this.#api
+      .call("POST", `/v1/conversations/${this.#id}/typing`, {})
+      .catch(() => {});
   }
 
   #showTyping(isTyping) {
     clearTimeout(this.#typing);
     say($("typing"), isTyping ? "The customer is typing …" : "");
-    if (isTyping) this.#typing = setTimeout(() => say($("typing"), ""), TYPING_SHOWN_MS);
+    if (isTyping)
+      this.#typing = setTimeout(() => say($("typing"), ""), TYPING_SHOWN_MS);
   }
 
   /** A customer's message that is on the screen is read; many that come at once are told as one. */
@@ -126,10 +144,13 @@ export class Talk {
     this.#conversations.seen(item.id);
     const upTo = this.#log.unread;
     const what = `${item.id}/${upTo}`;
-    const mayTell = item.status === "open" && this.#session.may("conversations:write");
+    const mayTell =
+      item.status === "open" && this.#session.may("conversations:write");
     if (upTo === 0 || what === this.#saidRead || !mayTell) return;
     this.#saidRead = what;
     // Who reads on is not held up by it; the next message tells it again.
-    this.#api.call("POST", `/v1/conversations/${item.id}/read`, { up_to: upTo }).catch(() => (this.#saidRead = ""));
+    this.#api
+      .call("POST", `/v1/conversations/${item.id}/read`, { up_to: upTo })
+      .catch(() => (this.#saidRead = ""));
   }
 }

@@ -1,9 +1,24 @@
 // Times, and what the gateway's codes say to a person.
 
-const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const exact = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const date = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
-const short = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const time = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+});
+const exact = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+});
+const date = new Intl.DateTimeFormat(undefined, {
+  weekday: "long",
+  day: "numeric",
+  month: "long",
+  year: "numeric",
+});
+const short = new Intl.DateTimeFormat(undefined, {
+  day: "numeric",
+  month: "short",
+});
 
 export const yesNo = (yes) => (yes ? "Yes" : "No");
 export const clock = (at) => time.format(new Date(at));
@@ -14,17 +29,26 @@ export function day(at) {
   const then = new Date(at);
   const today = new Date();
   if (sameDay(then, today)) return "Today";
-  if (sameDay(then, new Date(today.getFullYear(), today.getMonth(), today.getDate() - 1))) return "Yesterday";
+  if (
+    sameDay(
+      then,
+      new Date(today.getFullYear(), today.getMonth(), today.getDate() - 1),
+    )
+  )
+    return "Yesterday";
   return date.format(then);
 }
 
 /** The hour on the same day, else the day before it. */
 export function when(at) {
   const then = new Date(at);
-  return sameDay(then, new Date()) ? clock(at) : `${short.format(then)}, ${clock(at)}`;
+  return sameDay(then, new Date())
+    ? clock(at)
+    : `${short.format(then)}, ${clock(at)}`;
 }
 
-export const sameDay = (left, right) => left.toDateString() === right.toDateString();
+export const sameDay = (left, right) =>
+  left.toDateString() === right.toDateString();
 
 /** How long until `at`, in words that count down. */
 export function left(at) {

@@ -10,12 +10,20 @@ export function tryToEnter(url, { conversation, resume_token }, tokens) {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url, "usher.v1");
     const next = () => {
-      socket.send(JSON.stringify({ type: "resume", conversation, resume_token, ...tries[answers.length] }));
+      socket.send(
+        JSON.stringify({
+          type: "resume",
+          conversation,
+          resume_token,
+          ...tries[answers.length],
+        }),
+      );
     };
     socket.onopen = next;
     socket.onmessage = ({ data }) => {
       answers.push(JSON.parse(data));
-      if (answers.length < tries.length && answers.at(-1).type === "error") return next();
+      if (answers.length < tries.length && answers.at(-1).type === "error")
+        return next();
       socket.close(1000);
       resolve(answers);
     };

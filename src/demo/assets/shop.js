@@ -42,7 +42,11 @@ const nameOf = (id) => about.customers.find((one) => one.id === id)?.name ?? id;
 
 async function signIn(id) {
   const body = JSON.stringify({ customer: id });
-  const answer = await fetch("/session", { method: "POST", headers: { "content-type": "application/json" }, body });
+  const answer = await fetch("/session", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body,
+  });
   if (!answer.ok) return;
   become(id);
   channel.postMessage({ customer: id });
@@ -59,8 +63,15 @@ async function signOut() {
 function become(id) {
   customer = id;
   setProvider();
-  say($("who"), id ? `Signed in at the shop as ${nameOf(id)}` : "Nobody is signed in at the shop");
-  const buttons = about.customers.filter((one) => one.id !== id).map((one) => button(`Sign in as ${one.name}`, () => signIn(one.id)));
+  say(
+    $("who"),
+    id
+      ? `Signed in at the shop as ${nameOf(id)}`
+      : "Nobody is signed in at the shop",
+  );
+  const buttons = about.customers
+    .filter((one) => one.id !== id)
+    .map((one) => button(`Sign in as ${one.name}`, () => signIn(one.id)));
   if (id) buttons.push(button("Sign out", signOut));
   $("sign-in").replaceChildren(...buttons);
   render();
@@ -70,7 +81,10 @@ function become(id) {
 
 /** What agents are to see of it says so. */
 const seen = (value) => ({ value, isDisplayable: true });
-const variables = () => (cart.items > 0 ? { cart_items: seen(cart.items), last_added: seen(cart.last) } : {});
+const variables = () =>
+  cart.items > 0
+    ? { cart_items: seen(cart.items), last_added: seen(cart.last) }
+    : {};
 
 $("goods").addEventListener("click", ({ target }) => {
   const lamp = target.closest("[data-lamp]")?.dataset.lamp;
@@ -82,7 +96,8 @@ $("goods").addEventListener("click", ({ target }) => {
 $("claim").addEventListener("click", () => tell(CLAIM));
 
 function tell(context) {
-  if (window.Usher?.getState().connection === "open") window.Usher.setContext(context);
+  if (window.Usher?.getState().connection === "open")
+    window.Usher.setContext(context);
   else say($("taken"), "Nobody is told yet: the chat isn't open.");
 }
 
@@ -96,12 +111,22 @@ $("thief").addEventListener("click", async () => {
   $("thief").disabled = true;
   $("answers").replaceChildren();
   try {
-    const token = await (await fetch(`/auth/token?customer=${other.id}`)).text();
+    const token = await (
+      await fetch(`/auth/token?customer=${other.id}`)
+    ).text();
     const answers = await tryToEnter(about.chat_url, secrets, [token]);
     const tried = ["Without a token", `With ${other.name}'s token`];
     answers.forEach(({ type, code, message }, at) => {
-      if (type === "error") answer("good", `${tried[at]}: refused, ${code}. The gateway says: ${message}`);
-      else answer("bad", `${tried[at]}: let in (${type}). A chat that nobody has signed in to is whose secret it is.`);
+      if (type === "error")
+        answer(
+          "good",
+          `${tried[at]}: refused, ${code}. The gateway says: ${message}`,
+        );
+      else
+        answer(
+          "bad",
+          `${tried[at]}: let in (${type}). A chat that nobody has signed in to is whose secret it is.`,
+        );
     });
   } catch (error) {
     answer("bad", `It could not be tried: ${error.message}`);
@@ -118,40 +143,81 @@ function answer(kind, text) {
 
 // --- what the widget tells
 
-const on = (name, hear) => addEventListener(`usher:${name}`, ({ detail }) => hear(detail ?? {}));
+const on = (name, hear) =>
+  addEventListener(`usher:${name}`, ({ detail }) => hear(detail ?? {}));
 on("ready", () => {
   setProvider();
-  window.Usher.setContextProvider(() => ({ page: seen("Desk lamps"), ...variables() }));
+  window.Usher.setContextProvider(() => ({
+    page: seen("Desk lamps"),
+    ...variables(),
+  }));
   render();
 });
 on("error", ({ code, message }) => {
-  const isAboutSignIn = code === "provider_missing" || code === "provider_empty";
+  const isAboutSignIn =
+    code === "provider_missing" || code === "provider_empty";
   $("sign-in").classList.toggle("wanted", isAboutSignIn && !customer);
-  if (isAboutSignIn) say($("taken"), customer ? "The shop handed out no token: see the switch." : "Sign in at the shop first, above.");
+  if (isAboutSignIn)
+    say(
+      $("taken"),
+      customer
+        ? "The shop handed out no token: see the switch."
+        : "Sign in at the shop first, above.",
+    );
   else say($("taken"), message);
 });
 on("context", ({ accepted, rejected }) => {
-  const refused = rejected.map(({ name, reason }) => `not ${name} (${NOT_TAKEN[reason] ?? reason})`);
-  say($("taken"), [...(accepted.length > 0 ? [`Taken: ${accepted.join(", ")}`] : []), ...refused].join("; "));
+  const refused = rejected.map(
+    ({ name, reason }) => `not ${name} (${NOT_TAKEN[reason] ?? reason})`,
+  );
+  say(
+    $("taken"),
+    [
+      ...(accepted.length > 0 ? [`Taken: ${accepted.join(", ")}`] : []),
+      ...refused,
+    ].join("; "),
+  );
 });
-for (const name of ["started", "authentication", "connection", "ended", "cleared"]) on(name, render);
+for (const name of [
+  "started",
+  "authentication",
+  "connection",
+  "ended",
+  "cleared",
+])
+  on(name, render);
 
 // --- what the page shows
 
 function render() {
-  $("sign-in").classList.toggle("wanted", $("sign-in").classList.contains("wanted") && !customer);
-  say($("cart"), cart.items > 0 ? `In the cart: ${cart.items}, last ${cart.last}.` : "The cart is empty.");
+  $("sign-in").classList.toggle(
+    "wanted",
+    $("sign-in").classList.contains("wanted") && !customer,
+  );
+  say(
+    $("cart"),
+    cart.items > 0
+      ? `In the cart: ${cart.items}, last ${cart.last}.`
+      : "The cart is empty.",
+  );
   const state = window.Usher?.getState();
   const { authentication, was_authenticated: was, conversation } = state ?? {};
-  const status = conversation && authentication ? authentication.status : "none";
-  const until = status === "authenticated" ? Date.parse(authentication.expires_at) : 0;
+  const status =
+    conversation && authentication ? authentication.status : "none";
+  const until =
+    status === "authenticated" ? Date.parse(authentication.expires_at) : 0;
   const left = Math.max(0, (until - Date.now()) / 1000);
   const texts = {
-    none: window.Usher ? "No chat yet: open it in the corner." : "The widget is not loaded.",
-    anonymous: was ? "The chat goes on without sign-in." : "The chat is without sign-in.",
+    none: window.Usher
+      ? "No chat yet: open it in the corner."
+      : "The widget is not loaded.",
+    anonymous: was
+      ? "The chat goes on without sign-in."
+      : "The chat is without sign-in.",
     authenticated: `The chat is signed in as ${about && nameOf(authentication?.subject)}, ${Math.ceil(left)} s left.`,
   };
-  $("state").dataset.status = status === "anonymous" && was ? "downgraded" : status;
+  $("state").dataset.status =
+    status === "anonymous" && was ? "downgraded" : status;
   say($("state"), texts[status]);
   $("left").hidden = until === 0;
   $("left").value = Math.min(1, left / Number(tokens.seconds));
@@ -214,7 +280,8 @@ navigator.locks.request(KEPT, () => {
 });
 
 about = await (await fetch("/demo.json")).json();
-const other = about.hosts.find((host) => host !== location.host) ?? about.hosts[0];
+const other =
+  about.hosts.find((host) => host !== location.host) ?? about.hosts[0];
 $("another").href = `http://${other}/`;
 become((await (await fetch("/session")).json()).customer);
 setInterval(render, 500);

@@ -10,7 +10,10 @@ export function shown(value) {
   const members = Object.entries(value).map(([name, member]) => {
     if (typeof member !== "string") return [name, shown(member)];
     if (name === "token") return [name, aboutToken(member)];
-    return [name, SECRETS.includes(name) ? `${member.slice(0, SHOWN_CHARACTERS)}…` : member];
+    return [
+      name,
+      SECRETS.includes(name) ? `${member.slice(0, SHOWN_CHARACTERS)}…` : member,
+    ];
   });
   return Object.fromEntries(members);
 }
@@ -20,7 +23,9 @@ function aboutToken(token) {
   try {
     const [head, claims] = token.split(".").map(part);
     const { alg, kid } = head;
-    const times = ["iat", "nbf", "exp"].filter((name) => claims[name]).map((name) => `${name} ${clock(claims[name])}`);
+    const times = ["iat", "nbf", "exp"]
+      .filter((name) => claims[name])
+      .map((name) => `${name} ${clock(claims[name])}`);
     return `… ${alg}, kid ${kid}, ${times.join(", ")}; ${token.length} characters`;
   } catch {
     return `… ${token.length} characters`;
@@ -29,7 +34,10 @@ function aboutToken(token) {
 
 function part(text, place) {
   if (place > 1) return null; // the signature
-  const bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (one) => one.charCodeAt(0));
+  const bytes = Uint8Array.from(
+    atob(text.replaceAll("-", "+").replaceAll("_", "/")),
+    (one) => one.charCodeAt(0),
+  );
   return JSON.parse(new TextDecoder().decode(bytes));
 }
 

@@ -12,9 +12,13 @@
   class Tapped extends WebSocket {
     constructor(...how) {
       super(...how);
-      this.addEventListener("open", () => tell("note", `connected to ${this.url}`));
+      this.addEventListener("open", () =>
+        tell("note", `connected to ${this.url}`),
+      );
       this.addEventListener("message", ({ data }) => tell("in", data));
-      this.addEventListener("close", ({ code, reason }) => tell("note", `closed ${code}${reason ? ` ${reason}` : ""}`));
+      this.addEventListener("close", ({ code, reason }) =>
+        tell("note", `closed ${code}${reason ? ` ${reason}` : ""}`),
+      );
     }
 
     send(data) {

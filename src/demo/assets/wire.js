@@ -6,20 +6,46 @@ const ROWS_MOST = 150;
 const $ = (id) => document.getElementById(id);
 
 /** What says most about a frame in a few words. */
-function gist({ status, authentication, reason, code, text, from, token, queue, sequence }) {
+function gist({
+  status,
+  authentication,
+  reason,
+  code,
+  text,
+  from,
+  token,
+  queue,
+  sequence,
+}) {
   const state = authentication?.status ?? status;
-  const who = authentication?.subject ? `${state}, ${authentication.subject}` : state;
+  const who = authentication?.subject
+    ? `${state}, ${authentication.subject}`
+    : state;
   const words = text && (text.length > 40 ? `${text.slice(0, 40)}…` : text);
-  const parts = [code, reason, from, words && `“${words}”`, token && "with a token", who, queue && `queue ${queue}`];
+  const parts = [
+    code,
+    reason,
+    from,
+    words && `“${words}”`,
+    token && "with a token",
+    who,
+    queue && `queue ${queue}`,
+  ];
   return [...parts, sequence && `#${sequence}`].filter(Boolean).join(" · ");
 }
 
 const ARROWS = { out: "→", in: "←", note: "·", event: "⇒" };
-const SAID = { out: "to the gateway", in: "from the gateway", note: "", event: "" };
+const SAID = {
+  out: "to the gateway",
+  in: "from the gateway",
+  note: "",
+  event: "",
+};
 
 function show(list, at, direction, name, about, value) {
   const lane = list.parentElement;
-  const isAtTheEnd = lane.scrollHeight - lane.scrollTop - lane.clientHeight < 40;
+  const isAtTheEnd =
+    lane.scrollHeight - lane.scrollTop - lane.clientHeight < 40;
   const row = document.createElement("li");
   const line = document.createElement(value ? "summary" : "p");
   const parts = [
@@ -53,7 +79,8 @@ function show(list, at, direction, name, about, value) {
 /** Shows the frames of this page's sockets. */
 export function showFrames() {
   window.tap(({ at, direction, text }) => {
-    if (direction === "note") return show($("frames"), at, direction, text, "", null);
+    if (direction === "note")
+      return show($("frames"), at, direction, text, "", null);
     const frame = shown(JSON.parse(text));
     show($("frames"), at, direction, frame.type, gist(frame), frame);
   });
@@ -66,7 +93,14 @@ export function showFrames() {
 /** Shows an event as consumers read it. */
 export function showEvent(event) {
   const name = event.type.replace("usher.conversation.", "");
-  show($("events"), event.time, "event", name, `…${event.subject.slice(-4)} · ${gist(event.data)}`, shown(event));
+  show(
+    $("events"),
+    event.time,
+    "event",
+    name,
+    `…${event.subject.slice(-4)} · ${gist(event.data)}`,
+    shown(event),
+  );
 }
 
 /** Follows the events, by way of the shop's server, and hands each to `hear`. */

@@ -113,7 +113,11 @@ test("a reload takes the conversation up with all of its past", async () => {
   expect(tab.wire.sent).toEqual([{ type: "resume", conversation: "c1", resume_token: "secret-1" }]);
   tab.wire.say(entered("resumed", { sequence: 4, replayed: 2, truncated: true }), said(2), said(4), said(5));
   expect(tab.all("started")).toMatchObject([{ resumed: true, replayed: 2, truncated: true }]);
-  expect(tab.all("message").map(({ sequence, past }) => [sequence, past])).toEqual([[2, true], [4, true], [5, false]]);
+  expect(tab.all("message").map(({ sequence, past }) => [sequence, past])).toEqual([
+    [2, true],
+    [4, true],
+    [5, false],
+  ]);
 });
 
 test("a frame that isn't known, or none, is ignored", async () => {

@@ -68,7 +68,10 @@ export function lock(env: Environment, name: string): Promise<() => void> {
   return new Promise((resolve) => {
     const alone = () => resolve(() => {});
     try {
-      env.locks().request(name, () => new Promise<void>((release) => resolve(release))).catch(alone);
+      env
+        .locks()
+        .request(name, () => new Promise<void>((release) => resolve(release)))
+        .catch(alone);
     } catch {
       alone();
     }

@@ -112,7 +112,13 @@ test("signing in presents what the provider gives, and says what came of it", as
 });
 
 test.each<[string, AuthTokenProvider, string]>([
-  ["throws", () => { throw new Error("x"); }, "provider_failed"],
+  [
+    "throws",
+    () => {
+      throw new Error("x");
+    },
+    "provider_failed",
+  ],
   ["hangs", () => undefined, "provider_timeout"],
   ["gives null", () => null, "provider_empty"],
 ])("signing in with a provider that %s fails, and the chat goes on", async (_, give, code) => {

@@ -198,12 +198,14 @@ export class Browser {
         const grant = () => {
           const held: Held = { name, shared };
           this.#held.push(held);
-          void Promise.resolve().then(run).then((value) => {
-            this.#held.splice(this.#held.indexOf(held), 1);
-            resolve(value);
-            const next = this.#queue.findIndex((waiting) => waiting.name === name);
-            if (next >= 0) this.#queue.splice(next, 1)[0]?.grant();
-          });
+          void Promise.resolve()
+            .then(run)
+            .then((value) => {
+              this.#held.splice(this.#held.indexOf(held), 1);
+              resolve(value);
+              const next = this.#queue.findIndex((waiting) => waiting.name === name);
+              if (next >= 0) this.#queue.splice(next, 1)[0]?.grant();
+            });
         };
         if (!shared && this.#held.some((held) => held.name === name)) this.#queue.push({ name, grant });
         else grant();

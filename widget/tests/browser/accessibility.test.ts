@@ -75,7 +75,10 @@ for (const scheme of ["light", "dark"] as const) {
     world.gateway.network.restore();
     world.shop.answer = "mint";
     world.shop.lifetime = 900;
-    await panel.bar(en.downgraded).getByRole("button", { name: /^Sign in/ }).click();
+    await panel
+      .bar(en.downgraded)
+      .getByRole("button", { name: /^Sign in/ })
+      .click();
     await panel.message("Waiting for the network").filter({ hasText: "Sent" }).waitFor();
 
     await panel.button("Minimize").click();

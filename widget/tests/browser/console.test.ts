@@ -123,7 +123,10 @@ test("the key is exchanged for a token, and the token alone is kept, in this tab
   await agent.button("Sign in").click();
   await page.getByText("invalid_client").waitFor();
   await agent.signIn();
-  expect(sent.filter((one) => one.includes(SECRET)), "only in the body of one request").toEqual([]);
+  expect(
+    sent.filter((one) => one.includes(SECRET)),
+    "only in the body of one request",
+  ).toEqual([]);
   expect(await page.getByLabel("API key").inputValue()).toBe("");
 
   const stored = await agent.stored();

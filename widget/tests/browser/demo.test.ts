@@ -81,7 +81,10 @@ test("a customer chats in the widget, is answered in the console, and the wire s
   const tokens: string[] = [];
   page.on("response", (response) => {
     if (response.url().includes("/auth/token")) {
-      void response.text().then((text) => tokens.push(text), () => {});
+      void response.text().then(
+        (text) => tokens.push(text),
+        () => {},
+      );
     }
   });
   await page.getByRole("button", { name: /Ridge/ }).click();

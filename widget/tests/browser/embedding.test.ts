@@ -67,11 +67,14 @@ test("under a strict policy with Trusted Types it works, looks as it should, and
   expect((await panel.state()).authentication?.status).toBe("authenticated");
   const box = await panel.log.boundingBox();
   expect(box?.width, "the style is in force").toBeLessThan(480);
-  const position = await panel.launcher.or(panel.field).first().evaluate((element) => {
-    const host = (element.getRootNode() as ShadowRoot).host;
-    const parts = [host, ...(host.shadowRoot?.children ?? [])];
-    return parts.map((part) => getComputedStyle(part).position);
-  });
+  const position = await panel.launcher
+    .or(panel.field)
+    .first()
+    .evaluate((element) => {
+      const host = (element.getRootNode() as ShadowRoot).host;
+      const parts = [host, ...(host.shadowRoot?.children ?? [])];
+      return parts.map((part) => getComputedStyle(part).position);
+    });
   expect(position).toContain("fixed");
 
   expect((await panel.saved(() => panel.choose("Download transcript"))).text).toContain("Under a policy");

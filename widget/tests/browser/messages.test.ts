@@ -74,7 +74,10 @@ test("every kind of text comes back as it was written", async () => {
     await tab.type(text);
   }
   await eventually(async () => (await tab.state()).waiting).toBe(0);
-  await world.desk.expectSaid(conversation, texts.map((text) => `customer: ${text}`));
+  await world.desk.expectSaid(
+    conversation,
+    texts.map((text) => `customer: ${text}`),
+  );
   await tab.reload();
   await eventually(() => tab.shown()).toEqual(texts.map((text) => `customer: ${text}`));
 });

@@ -65,7 +65,10 @@ test("a downgraded chat says so in plain words, goes on, and signs in again by a
   await panel.say("Unsigned");
   world.shop.answer = "mint";
   world.shop.lifetime = 900;
-  await panel.bar(en.downgraded).getByRole("button", { name: /^Sign in/ }).click();
+  await panel
+    .bar(en.downgraded)
+    .getByRole("button", { name: /^Sign in/ })
+    .click();
   await eventually(async () => (await panel.state()).authentication?.status).toBe("authenticated");
   await eventually(() => panel.bar(en.downgraded).count()).toBe(0);
   await panel.say("It is me");

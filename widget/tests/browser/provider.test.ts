@@ -15,11 +15,14 @@ async function page(options: { tenant?: string; widget?: string } = {}) {
 
 test("a provider may call back instead of returning", async () => {
   const [tab, anna] = [await page(), someone()];
-  await tab.page.evaluate((token) => {
-    window.chat.setAuthTokenProvider((callback) => {
-      setTimeout(() => callback(token), 20);
-    });
-  }, mint(anna, 60));
+  await tab.page.evaluate(
+    (token) => {
+      window.chat.setAuthTokenProvider((callback) => {
+        setTimeout(() => callback(token), 20);
+      });
+    },
+    mint(anna, 60),
+  );
   await tab.start();
   expect((await tab.state()).authentication).toMatchObject({ status: "authenticated", subject: anna });
 });
@@ -33,14 +36,17 @@ test("a provider may return the token itself", async () => {
 
 test("a provider may be a function of the page that the tenant's settings name, called without `this`", async () => {
   const [tab, anna] = [await page({ tenant: "fabrikam" }), someone()];
-  await tab.page.evaluate((token) => {
-    const auth = {
-      getAuthenticationToken(this: unknown, callback: (token: string | null) => void) {
-        callback(this === undefined || this === window ? token : null);
-      },
-    };
-    Object.assign(window, { auth });
-  }, mint(anna, 60));
+  await tab.page.evaluate(
+    (token) => {
+      const auth = {
+        getAuthenticationToken(this: unknown, callback: (token: string | null) => void) {
+          callback(this === undefined || this === window ? token : null);
+        },
+      };
+      Object.assign(window, { auth });
+    },
+    mint(anna, 60),
+  );
   await tab.start();
   expect((await tab.state()).authentication).toMatchObject({ status: "authenticated", subject: anna });
 });

@@ -47,7 +47,10 @@ it("an example that doesn't compile is found", { timeout: 60_000 }, () => {
 it("the examples in plain script are well-formed", async () => {
   for (const code of examples(await read("../docs/widget.md"), "js")) {
     const { diagnostics = [] } = ts.transpileModule(code, { reportDiagnostics: true });
-    expect(diagnostics.map(({ messageText }) => messageText), code).toEqual([]);
+    expect(
+      diagnostics.map(({ messageText }) => messageText),
+      code,
+    ).toEqual([]);
   }
 });
 
@@ -93,7 +96,11 @@ describe("docs/widget.md", () => {
 
 it("every link within docs/ leads to a page and a heading", async () => {
   const slug = (heading: string): string =>
-    heading.toLowerCase().replace(/[^\p{L}\d\s-]/gu, "").trim().replace(/\s/g, "-");
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\d\s-]/gu, "")
+      .trim()
+      .replace(/\s/g, "-");
   for (const name of ["widget.md", "dynamics-365.md", "widget-reference.md"]) {
     const page = await read(`../docs/${name}`);
     for (const [link, path = "", heading] of page.matchAll(/\]\((?!https?:)([\w./-]*)(?:#([\w-]+))?\)/g)) {

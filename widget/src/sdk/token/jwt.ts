@@ -43,5 +43,8 @@ export function isNewer(token: Token, iat: number): boolean {
 
 /** What a token service answers: white space around it, quotes around it. */
 export function trim(text: string): string {
-  return text.trim().replace(/^(["'])(.*)\1$/s, "$2").trim();
+  return text
+    .trim()
+    .replace(/^(["'])(.*)\1$/s, "$2")
+    .trim();
 }

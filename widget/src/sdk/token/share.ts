@@ -58,7 +58,10 @@ export function createShare(env: Environment, name: string, host: ShareHost): Sh
     channel = env.channel(name);
     channel.onmessage = ({ data }) => hear(data as Word);
     // Every tab holds this lock as long as it lives: that is how they are counted.
-    env.locks().request(tab, { mode: "shared" }, () => new Promise(() => {})).catch(() => {});
+    env
+      .locks()
+      .request(tab, { mode: "shared" }, () => new Promise(() => {}))
+      .catch(() => {});
   } catch {}
 
   return {

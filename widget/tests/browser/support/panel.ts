@@ -85,7 +85,9 @@ export class Panel {
   /** Says something, and waits until the panel shows it as sent. */
   async say(text: string): Promise<void> {
     await this.type(text);
-    await this.message(text).filter({ hasText: /Sent|Read/ }).waitFor();
+    await this.message(text)
+      .filter({ hasText: /Sent|Read/ })
+      .waitFor();
   }
 
   /** A message in the log. */

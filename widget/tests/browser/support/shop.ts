@@ -132,9 +132,11 @@ export class Shop {
     }
     response.setHeader("content-type", kind).setHeader("cache-control", "no-store");
     const text = await readFile(file, "utf8");
-    response.end(text.replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
-      return url.searchParams.get(name) ?? this.values[name] ?? "";
-    }));
+    response.end(
+      text.replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
+        return url.searchParams.get(name) ?? this.values[name] ?? "";
+      }),
+    );
   }
 
   #token(request: IncomingMessage, response: ServerResponse): void {
