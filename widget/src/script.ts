@@ -27,7 +27,7 @@ function bound<Name extends keyof Chat>(chat: Chat, names: readonly Name[]): Pic
 }
 
 function begin({ src, dataset }: HTMLScriptElement): void {
-  const { tenant, widget, gateway, locale, compatibility, position, open } = dataset;
+  const { tenant, widget, gateway, locale, compatibility, position, open, launcher } = dataset;
   if (!tenant || !widget) {
     console.error("usher: the script tag says no data-tenant or no data-widget: add both, as the gateway names them");
     return;
@@ -40,6 +40,7 @@ function begin({ src, dataset }: HTMLScriptElement): void {
   const start = (): Promise<void> => settled.then(() => chat.start());
   const panel = createPanel(chat, words, {
     side: position === "left" || position === "right" ? position : null,
+    button: launcher !== "none",
     rightToLeft: locale ? words.rightToLeft : getComputedStyle(page).direction === "rtl",
     start,
     changed: (state, unread) => tell("panel", { state, unread }),

@@ -21,6 +21,8 @@ const TYPING_MS = 6000;
 const MESSAGE_CHARACTERS = 6000;
 
 export interface PanelOptions extends Corner {
+  /** Whether there is a button; else the page has one of its own, which calls `open`. */
+  button: boolean;
   /** Takes up the conversation or begins one. */
   start(): Promise<void>;
   /** Tells the page. */
@@ -199,7 +201,7 @@ export function createPanel(chat: Chat, words: Words, options: PanelOptions): Pa
     const now = chat.getState();
     const standing = { state: now, settings, notice, gate, asking, signingIn, dismissed };
     const shown = view({ ...standing, logged: !log.empty, kept: chat.hasConversation() });
-    launcher.hidden = state !== "minimized";
+    launcher.hidden = state !== "minimized" || !options.button;
     frame.show(state === "open");
     header.draw(title(), shown);
     bars.draw(shown.bars, shown.question);

@@ -50,6 +50,24 @@ describe("the look", () => {
     expect((box?.x ?? 0) > 500 ? "right" : "left").toBe(side);
   });
 
+  test("a page with a button of its own has no other", async () => {
+    const page = await stage.shop.visit({ script: 'defer data-launcher="none"' });
+    await page.evaluate(() => window.Usher?.ready);
+    expect(await launcher(page).isVisible()).toBe(false);
+    await page.evaluate(() => window.Usher?.open());
+    await dialog(page).waitFor();
+    await page.evaluate(() => window.Usher?.minimize());
+    await dialog(page).waitFor({ state: "hidden" });
+    expect(await launcher(page).isVisible()).toBe(false);
+  });
+
+  test("a page in print is without it", async () => {
+    const page = await play("talk");
+    expect(await dialog(page).isVisible()).toBe(true);
+    await page.emulateMedia({ media: "print" });
+    expect(await dialog(page).isVisible()).toBe(false);
+  });
+
   test("nothing moves for who wants no motion", async () => {
     const page = await play("talk", { reducedMotion: "reduce" });
     expect(await page.evaluate(() => document.getAnimations().length)).toBe(0);
