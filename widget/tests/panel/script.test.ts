@@ -87,7 +87,7 @@ describe("window.Usher", () => {
     expect(await page.locator("[data-usher]").count()).toBe(1);
   });
 
-  test("a script that is put in after the load finds its own attributes, and tells those that listen then", async () => {
+  test("a script that is put in after the load finds its attributes, and tells those that listen then", async () => {
     const page = await stage.shop.visit({ script: 'type="text/plain"', policy: "script-src 'self'" });
     await page.evaluate(() => {
       const script = document.createElement("script");
