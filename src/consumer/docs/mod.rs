@@ -14,6 +14,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use schemars::SchemaGenerator;
 use serde_json::{Value, json};
 
+use crate::wire::is_known;
+
 use super::revocation_body::TARGETS;
 use super::route::Route;
 
@@ -32,7 +34,7 @@ pub(super) struct Documents {
 #[derive(Debug)]
 pub(super) struct Document {
     media_type: &'static str,
-    etag: HeaderValue,
+    etag: String,
     policy: Option<HeaderValue>,
     bytes: Bytes,
 }
@@ -62,7 +64,6 @@ impl Document {
     /// One with this text, which may load and run what `policy` says.
     pub(super) fn new(media_type: &'static str, text: String, policy: Option<HeaderValue>) -> Self {
         let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes())));
-        let etag = HeaderValue::from_str(&etag).expect("base64url is in ASCII");
         Self { media_type, etag, policy, bytes: text.into() }
     }
 
@@ -74,11 +75,10 @@ impl Document {
 
     /// The document, or that the caller has it already (RFC 9110 §13.1.2).
     pub(super) fn answer(&self, headers: &HeaderMap) -> Response {
-        let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-        let mut known =
-            known.flat_map(|value| value.split(',')).map(|tag| tag.trim().trim_start_matches("W/"));
-        let is_known = known.any(|tag| tag == "*" || tag.as_bytes() == self.etag.as_bytes());
-        let common = [(header::ETAG, self.etag.clone()), (header::CACHE_CONTROL, CACHE)];
+        let lines = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+        let is_known = is_known(&self.etag, lines);
+        let etag = HeaderValue::from_str(&self.etag).expect("base64url is in ASCII");
+        let common = [(header::ETAG, etag), (header::CACHE_CONTROL, CACHE)];
         if is_known {
             return (StatusCode::NOT_MODIFIED, common).into_response();
         }
