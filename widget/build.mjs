@@ -5,9 +5,8 @@ import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { brotliCompressSync, brotliDecompressSync, constants, gunzipSync, gzipSync } from "node:zlib";
 
 import { generateDtsBundle } from "dts-bundle-generator";
-import { build, transform } from "esbuild";
+import { bundle } from "./bundle.mjs";
 
-const target = "es2022";
 /** The most that a file may weigh with gzip, in bytes. */
 const limits = { "usher.js": 25_600, "usher.mjs": 8_192 };
 const encodings = {
@@ -25,33 +24,6 @@ const encodings = {
   },
 };
 
-/** A style sheet is imported as its text, which the panel adopts: esbuild alone would keep every blank of it. */
-const styles = {
-  name: "styles",
-  setup(plugin) {
-    plugin.onLoad({ filter: /\.css$/ }, async ({ path }) => {
-      const { code } = await transform(await readFile(path, "utf8"), { loader: "css", minify: true, target });
-      return { contents: code.trim(), loader: "text" };
-    });
-  },
-};
-
-async function script(entry, format) {
-  const built = await build({
-    entryPoints: [entry],
-    bundle: true,
-    minify: true,
-    target,
-    format,
-    charset: "utf8",
-    legalComments: "none",
-    absWorkingDir: import.meta.dirname,
-    plugins: [styles],
-    write: false,
-  });
-  return Buffer.from(built.outputFiles[0].contents);
-}
-
 /** The types of the module in one file, with their comments. That they hold is for `tsc --noEmit`. */
 function types(entry) {
   const [text] = generateDtsBundle([{ filePath: entry, output: { noBanner: true, sortNodes: false } }], {
@@ -64,8 +36,8 @@ function types(entry) {
 async function files() {
   process.chdir(import.meta.dirname);
   return {
-    "usher.js": await script("src/script.ts", "iife"),
-    "usher.mjs": await script("src/index.ts", "esm"),
+    "usher.js": await bundle("src/script.ts", "iife"),
+    "usher.mjs": await bundle("src/index.ts", "esm"),
     "usher.d.ts": types("src/index.ts"),
   };
 }

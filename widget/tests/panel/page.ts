@@ -1,22 +1,14 @@
 // A shop's page with the real panel and a chat that is played, under a strict Content-Security-Policy.
 
-import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { fileURLToPath } from "node:url";
-import { build, transform, type Plugin } from "esbuild";
+import type { Plugin } from "esbuild";
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+import { inject } from "vitest";
+import { bundle } from "../../bundle.mjs";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-const styles: Plugin = {
-  name: "styles",
-  setup({ onLoad }) {
-    onLoad({ filter: /\.css$/ }, async ({ path }) => {
-      const { code } = await transform(await readFile(path, "utf8"), { loader: "css", minify: true, target: "es2022" });
-      return { contents: code.trim(), loader: "text" };
-    });
-  },
-};
 const played: Plugin = {
   name: "played",
   setup({ onResolve }) {
@@ -62,30 +54,8 @@ export class Shop {
   }
 
   static async open(): Promise<Shop> {
-    const built = await build({
-      entryPoints: [here("../../src/script.ts")],
-      bundle: true,
-      minify: true,
-      target: "es2022",
-      charset: "utf8",
-      format: "iife",
-      write: false,
-      plugins: [styles, played],
-    });
-    const script = built.outputFiles[0]?.text ?? "";
-    const browser = await chromium.launch({
-      executablePath: "/usr/bin/chromium",
-      args: [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-      ],
-    });
+    const script = String(await bundle("src/script.ts", "iife", [played]));
+    const browser = await chromium.connect(inject("browser"));
     const server = createServer((request, response) => {
       const { pathname } = new URL(request.url ?? "/", "http://localhost");
       const files: Record<string, [string, string]> = {

@@ -1,6 +1,6 @@
 // What the panel does in a page, for those who see it, hear it, or use the keyboard alone.
 
-import { readFile } from "node:fs/promises";
+import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
 import type { Page } from "playwright-core";
 import type { Visit } from "./page.ts";
@@ -374,7 +374,7 @@ describe("the end", () => {
       page.getByRole("button", { name: "Download transcript" }).click(),
     ]);
     expect(file.suggestedFilename()).toMatch(/^chat-\d{4}-\d\d-\d\d\.txt$/);
-    expect(await readFile(await file.path(), "utf8")).toContain("You: That was all, thank you.");
+    expect(await text(await file.createReadStream())).toContain("You: That was all, thank you.");
   });
 });
 
