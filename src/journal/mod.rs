@@ -7,6 +7,7 @@
 //! [`Appended::Conflict`] where something else came first, or [`Appended::Unknown`] where nobody can tell.
 
 mod append;
+mod checkpoint;
 mod embedded;
 mod error;
 mod failure;

@@ -4,7 +4,6 @@
 //! `synchronous=FULL` SQLite flushes the log first, and publishes the commit after (<https://sqlite.org/wal.html>).
 
 mod batch;
-mod checkpoint;
 mod command;
 mod reader;
 mod schema;
@@ -23,12 +22,12 @@ use crate::domain::id::{ConversationId, Sequence};
 use crate::metrics::Metrics;
 
 use super::append::{Appended, Head, Record};
+use super::checkpoint::Checkpoint;
 use super::error::{JournalError, OpenError};
 use super::failure::Fault;
 use super::position::{Position, PositionRefused, Written as WrittenPosition};
 use super::state::{Change, Item, Revision, Update, Written};
 use super::{Followed, Page, record};
-use checkpoint::Checkpoint;
 use command::{Append, Command, Line};
 use writer::{Committed, Heads, Writer};
 
@@ -53,7 +52,7 @@ pub(super) struct Embedded {
 
 impl Embedded {
     pub(super) fn open(path: &Path, metrics: Arc<Metrics>) -> Result<Self, OpenError> {
-        let schema::Opened { connection, birthmarks, lock } = schema::open(path)?;
+        let schema::Opened { mut connection, birthmarks, lock } = schema::open(path)?;
         let damaged =
             |source: rusqlite::Error| OpenError::Damaged { path: path.to_owned(), source: source.into() };
         let committed = Committed {
@@ -61,7 +60,7 @@ impl Embedded {
             revision: reader::issued(&connection, "state").map_err(damaged)?,
             forgotten: 0,
         };
-        let checkpoint = Checkpoint::configure(&connection).map_err(damaged)?;
+        let checkpoint = Checkpoint::of(&mut connection).map_err(damaged)?;
         let (commands, receiver) = mpsc::channel(COMMANDS_QUEUED_MAX);
         let (committed, committed_seen) = watch::channel(committed);
         let (writable, writable_seen) = watch::channel(true);

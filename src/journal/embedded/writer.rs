@@ -12,9 +12,9 @@ use tokio::time::Instant;
 use crate::domain::id::{ConversationId, Sequence};
 use crate::metrics::Metrics;
 
+use super::super::checkpoint::Checkpoint;
 use super::super::failure::Fault;
 use super::batch::Outcome;
-use super::checkpoint::Checkpoint;
 use super::command::Command;
 use super::{batch, schema};
 
@@ -130,9 +130,7 @@ impl Writer {
         }
         let mut committed = *self.committed.borrow();
         let fails = self.provoked == Some(Fault::CommitsFail);
-        if let Err(error) = self.checkpoint.adapt(batch.len(), &self.connection) {
-            tracing::warn!(%error, "the journal's log is not copied more or less often than before");
-        }
+        let shared = batch.len();
         match batch::write(&self.connection, &mut self.heads, &mut committed, &batch, fails) {
             Ok(outcomes) => {
                 self.committed.send_if_modified(|last| std::mem::replace(last, committed) != committed);
@@ -142,6 +140,7 @@ impl Writer {
                 if self.heads.len() > HEADS_MAX {
                     self.heads.clear();
                 }
+                self.checkpoint.after(shared, &self.connection, &self.metrics);
             }
             // Before the batch is dropped, and with it every answer: who learns that nobody can tell must be able to
             // see that nothing can be written.

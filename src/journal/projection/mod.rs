@@ -24,6 +24,7 @@ use crate::domain::time::UnixTime;
 use crate::domain::token::Identity;
 use crate::lifecycle::Lifecycle;
 
+use super::checkpoint::Checkpoint;
 use super::embedded::{Readers, unavailable};
 use super::{Follow, Followed, Journal, JournalError, OpenError, Position};
 
@@ -68,9 +69,11 @@ impl Projection {
     /// Its file can't be made.
     pub fn start(journal: &Journal, lifecycle: &Lifecycle) -> Result<Self, OpenError> {
         let path = journal.0.beside(".projection");
-        let (connection, number) = schema::open(&path, journal.latest())?;
-        let next = apply::next_deadline(&connection)
-            .map_err(|error| OpenError::NotWritable { path: path.clone(), source: error.into() })?;
+        let (mut connection, number) = schema::open(&path, journal.latest())?;
+        let not_writable =
+            |error: rusqlite::Error| OpenError::NotWritable { path: path.clone(), source: error.into() };
+        let next = apply::next_deadline(&connection).map_err(not_writable)?;
+        let checkpoint = Checkpoint::of(&mut connection).map_err(not_writable)?;
         let (progress, progress_seen) = watch::channel(Progress(number));
         let (next_deadline, next_deadline_seen) = watch::channel(next);
         let (writable, writable_seen) = watch::channel(true);
@@ -78,7 +81,7 @@ impl Projection {
         let failed = CancellationToken::new();
         let projector = Projector {
             follow: journal.follow(journal.0.position(number)),
-            connection: Some(connection),
+            file: Some(ProjectedFile { connection, checkpoint }),
             path: path.clone(),
             progress,
             next_deadline,
@@ -244,11 +247,17 @@ impl Projection {
     }
 }
 
+/// What is written, and its log's length.
+struct ProjectedFile {
+    connection: Connection,
+    checkpoint: Checkpoint,
+}
+
 /// The task that follows.
 struct Projector {
     follow: Follow,
     /// Out while a batch is written.
-    connection: Option<Connection>,
+    file: Option<ProjectedFile>,
     path: PathBuf,
     progress: watch::Sender<Progress>,
     next_deadline: watch::Sender<Option<UnixTime>>,
@@ -289,14 +298,17 @@ impl Projector {
     /// Tries until it holds; gives up only where the file is damaged.
     async fn apply(&mut self, batch: Arc<[Followed]>) -> bool {
         loop {
-            let Some(connection) = self.connection.take() else { return false };
-            let entries = batch.clone();
+            let Some(mut file) = self.file.take() else { return false };
+            let (entries, journal) = (batch.clone(), self.follow.journal.clone());
             let applying = tokio::task::spawn_blocking(move || {
-                let applied = apply::apply(&connection, &entries);
-                (connection, applied)
+                let applied = apply::apply(&file.connection, &entries);
+                if applied.is_ok() {
+                    file.checkpoint.after(entries.len(), &file.connection, journal.0.metrics());
+                }
+                (file, applied)
             });
-            let Ok((connection, applied)) = applying.await else { return false };
-            self.connection = Some(connection);
+            let Ok((file, applied)) = applying.await else { return false };
+            self.file = Some(file);
             match applied {
                 Ok(next) => {
                     self.note_writable(true);

@@ -70,8 +70,6 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     // A loss of power may lose the last transactions, which are then followed again; it damages nothing.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
-    // Fewer, larger ones: what changes again and again is copied once.
-    connection.pragma_update_and_check(None, "wal_autocheckpoint", 4096, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_size_limit", 64 << 20, |_| Ok(()))?;
     Ok(connection)
 }

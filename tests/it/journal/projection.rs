@@ -3,7 +3,7 @@
 use std::fs;
 
 use usher::domain::conversation::{
-    Assignment, AuthenticationChange, DowngradeReason, EndedBy, Fact, SignInReason,
+    Assignment, AuthenticationChange, ContextChange, DowngradeReason, EndedBy, Fact, SignInReason,
 };
 use usher::domain::id::ConversationId;
 use usher::domain::time::UnixTime;
@@ -11,7 +11,9 @@ use usher::journal::Journal;
 use usher::journal::projection::{Filter, OpenCounts, Projection, Summary};
 use usher::lifecycle::Lifecycle;
 
-use super::support::{Disk, Story, authenticated, chat, identity, place, soon, store, time, variables};
+use super::support::{
+    Disk, EMPTY, Story, authenticated, chat, identity, place, soon, store, time, variables,
+};
 
 async fn projection(journal: &Journal) -> Projection {
     let projection = Projection::start(journal, &Lifecycle::new()).unwrap();
@@ -322,4 +324,29 @@ async fn a_projection_that_can_not_be_written_says_so_and_catches_up_later() {
     soon(writable.wait_for(|writable| *writable)).await.unwrap();
     soon(projection.caught_up(journal.latest())).await.unwrap();
     assert!(projection.summary(place(1).id).await.unwrap().unwrap().ended.is_some());
+}
+
+#[tokio::test]
+async fn what_lies_in_the_logs_of_writes_is_copied_into_the_files_and_the_logs_stay_short() {
+    const ROUND: u8 = 20;
+    let disk = Disk::new();
+    let journal = disk.journal();
+    let projection = projection(&journal).await;
+    let mut stories: Vec<_> = (0..ROUND).map(|_| Story::new()).collect();
+    // 12 MiB, more than one of them in each batch of the projection's.
+    for round in 'a'..='j' {
+        // SQLite leaves alone what is written again as it was.
+        let large = variables(&round.to_string().repeat(60 << 10));
+        for (number, story) in (0..ROUND).zip(&mut stories) {
+            let start = if story.head == EMPTY { vec![story.start(None, "general")] } else { Vec::new() };
+            let change = ContextChange { variables: large.clone(), changed: Vec::new() };
+            let entries = start.into_iter().chain([story.entry(Fact::Context(change))]).collect();
+            store(&journal, &place(number), story, entries).await;
+        }
+        soon(projection.caught_up(journal.latest())).await.unwrap();
+    }
+    for log in ["-wal", ".projection-wal"] {
+        let length = fs::metadata(disk.beside(log)).unwrap().len();
+        assert!((1 << 20..8 << 20).contains(&length), "{log} has {length} B");
+    }
 }
