@@ -3,6 +3,7 @@
 pub mod check;
 pub mod client;
 pub mod demo;
+mod descriptors;
 #[cfg(debug_assertions)]
 mod echo;
 pub mod keys;

@@ -11,6 +11,7 @@ use crate::lifecycle::Lifecycle;
 
 use super::Exit;
 use super::check::load_or_report;
+use super::descriptors;
 
 /// What `usher serve` is asked.
 #[derive(Debug, Args)]
@@ -34,6 +35,7 @@ pub fn run(args: &ServeArgs, vars: &dyn Vars, out: &mut impl Write) -> io::Resul
         Ok(config) => config,
         Err(exit) => return Ok(exit),
     };
+    descriptors::make_room();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.enable_all().event_interval(TASKS_BETWEEN_LOOKS).build()?;
     let exit = runtime.block_on(serve(config, out));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit};
 use serde_json::{Value, json};
 
 use crate::support::consumer::Consumer;
@@ -157,4 +158,16 @@ async fn an_errors_correlation_id_leads_to_its_line_in_the_log() {
         until("the line", async || usher.log().lines().find(|line| line.contains(id)).map(str::to_owned))
             .await;
     assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["code"], "unsupported_frame");
+}
+
+/// Room is made before the first thread is begun: in a running process it would cost every thread a pause.
+#[tokio::test]
+async fn a_start_takes_all_descriptors_that_are_allowed_and_makes_room_for_them() {
+    let keys = KeyEndpoint::start().await;
+    let usher = Usher::start(Setup::new().tenant("contoso", &keys.url())).await;
+    let allowed = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+    let taken = usher.metric("usher_process_max_fds").await.unwrap();
+    assert!(allowed > 1_000_000_000 || format!("{taken}") == allowed.to_string(), "{taken} of {allowed}");
+    let room = usher.room_for_descriptors();
+    assert!(room >= allowed.min(262_144), "room for {room}, {allowed} are allowed");
 }

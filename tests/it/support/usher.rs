@@ -165,19 +165,24 @@ impl Usher {
 
     /// Memory in use, in bytes.
     pub(crate) fn resident_bytes(&self) -> u64 {
-        self.memory("VmRSS:")
+        self.status("VmRSS:", " kB") * 1024
     }
 
     /// The most memory that was ever in use, in bytes.
     pub(crate) fn peak_resident_bytes(&self) -> u64 {
-        self.memory("VmHWM:")
+        self.status("VmHWM:", " kB") * 1024
     }
 
-    fn memory(&self, field: &str) -> u64 {
+    /// For how many descriptors the kernel's table of them has room.
+    pub(crate) fn room_for_descriptors(&self) -> u64 {
+        self.status("FDSize:", "")
+    }
+
+    fn status(&self, field: &str, unit: &str) -> u64 {
         let path = format!("/proc/{}/status", self.process.pid().as_raw_nonzero());
         let status = std::fs::read_to_string(path).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+        line.trim().trim_end_matches(unit).parse().unwrap()
     }
 
     /// How many files and sockets it has open, those of the databases left out: their readers are opened as they are
