@@ -136,7 +136,16 @@ impl KeySource {
                 Use::Wait(trigger) => self.0.board(tenant, &mut slot, trigger),
             }
         };
-        landing.landed().await;
+        let turn = landing.landed().await;
+        let found = self.found(tenant);
+        if found.is_err() {
+            turn.in_vain().await;
+        }
+        found
+    }
+
+    /// What there is after a fetch.
+    fn found(&self, tenant: &Tenant) -> Result<Served<KeyDocument>, KeysUnavailable> {
         let mut slot = tenant.slot();
         let now = self.0.clock.now();
         slot.cache.after_wait(now).map_err(|retry_after| unavailable(&slot, retry_after))
@@ -170,7 +179,7 @@ impl KeySource {
                 Refetch::Wait => self.0.board(tenant, &mut slot, trigger),
             }
         };
-        landing.landed().await;
+        drop(landing.landed().await);
         let (slot, now) = (tenant.slot(), self.0.clock.now());
         let retry_after = slot.cache.retry_after(now);
         slot.cache.newer_than(seen, now).ok_or_else(|| match slot.cache.held() {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 use tokio::time::sleep;
 use url::Url;
 
@@ -15,11 +15,12 @@ use crate::domain::keys::KeyDocument;
 /// How many of those who waited for a fetch go on between two looks at the sockets. Thousands may wait for an endpoint
 /// that hangs: what they do next would else keep every other tenant's customers waiting.
 const GOING_ON_MAX: usize = 1;
-/// How many of them go on between two pauses: half a millisecond's work.
+/// How many of them go on between two pauses where the fetch has failed: half a millisecond's work.
 const BETWEEN_PAUSES: usize = 8;
-/// How long the processor is then left to whoever else needs it, the journal's writer above all. A crowd of 5000 is
-/// through in a second and a half.
+/// How long the processor is then left to whoever else needs it, the journal's writer above all.
 const PAUSE: Duration = Duration::from_millis(1);
+/// How many pauses a crowd makes at most: a second or two, so that even the largest is through before its tokens end.
+const PAUSES_MAX: usize = 1024;
 
 /// What the key source needs to know of a tenant.
 #[derive(Debug, Clone)]
@@ -51,7 +52,7 @@ struct Gate {
     is_open: AtomicBool,
     /// None before the gate opens. Whoever has gone on makes way for the next.
     going_on: Semaphore,
-    /// How many have had their turn.
+    /// How many have had their turn in vain.
     turns: AtomicUsize,
 }
 
@@ -101,19 +102,32 @@ impl Slot {
     }
 }
 
+/// Whoever holds it goes on; the next one does when it is dropped.
+#[derive(Debug)]
+pub(super) struct Turn<'a> {
+    gate: &'a Gate,
+    /// Nobody closes the semaphore: an error can't be.
+    _permit: Result<SemaphorePermit<'a>, AcquireError>,
+}
+
 impl Landing {
     /// Completes when the fetch has ended, for a few of those who wait at a time. Whoever drops this leaves the fetch
     /// to the others.
-    pub(super) async fn landed(self) {
-        // Nobody closes it: an error can't be.
-        let turn = self.0.going_on.acquire().await;
-        if (self.0.turns.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(BETWEEN_PAUSES) {
+    pub(super) async fn landed(&self) -> Turn<'_> {
+        let permit = self.0.going_on.acquire().await;
+        // To the end of the runtime's queue, behind everybody else who has something to do.
+        tokio::task::yield_now().await;
+        Turn { gate: &self.0, _permit: permit }
+    }
+}
+
+impl Turn<'_> {
+    /// Goes on with nothing in hand. Refusals are all that a crowd has to be told then, and nobody waits for them.
+    pub(super) async fn in_vain(self) {
+        let nth = self.gate.turns.fetch_add(1, Ordering::Relaxed) + 1;
+        if nth.is_multiple_of(BETWEEN_PAUSES) && nth <= BETWEEN_PAUSES * PAUSES_MAX {
             sleep(PAUSE).await;
-        } else {
-            // To the end of the runtime's queue, behind everybody else who has something to do.
-            tokio::task::yield_now().await;
         }
-        drop(turn);
     }
 }
 
@@ -130,7 +144,7 @@ mod tests {
         let mut slot = Slot { cache: Cache::new(Freshness::default()), flight: None };
         let (lifecycle, (_, flight)) = (Lifecycle::new(), slot.board());
         let wait = |landing: Landing| async move {
-            landing.landed().await;
+            landing.landed().await.in_vain().await;
             Instant::now()
         };
         let waiting = (0..count).map(|_| lifecycle.spawn(wait(slot.board().0))).collect();
@@ -140,7 +154,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_crowd_that_waited_for_a_fetch_leaves_pauses_to_the_others() {
+    async fn a_crowd_that_waited_in_vain_leaves_pauses_to_the_others() {
         let began = Instant::now();
         let mut went_on = Vec::new();
         for waiting in crowd(3 * BETWEEN_PAUSES).await {
@@ -149,6 +163,19 @@ mod tests {
         let before = |pauses: u32| went_on.iter().filter(|after| **after < PAUSE * pauses).count();
         let expected = [0, BETWEEN_PAUSES - 1, 2 * BETWEEN_PAUSES - 1, 3 * BETWEEN_PAUSES - 1];
         assert_eq!([before(0), before(1), before(2), before(3)], expected, "{went_on:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_largest_crowd_makes_so_many_pauses_and_no_more() {
+        for (count, pauses) in [
+            (PAUSES_MAX * BETWEEN_PAUSES - 1, PAUSES_MAX - 1),
+            (PAUSES_MAX * BETWEEN_PAUSES, PAUSES_MAX),
+            ((PAUSES_MAX + 1) * BETWEEN_PAUSES, PAUSES_MAX),
+        ] {
+            let began = Instant::now();
+            let last = crowd(count).await.pop().unwrap().await.unwrap();
+            assert_eq!((last - began).as_millis(), PAUSE.as_millis() * pauses as u128, "{count}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

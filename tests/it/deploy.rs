@@ -196,7 +196,8 @@ async fn what_docker_is_given_is_all_that_cargo_needs_and_not_much_more() {
     let expected = targets(root()).await;
     assert_eq!(targets(folder.path()).await, expected);
     let inner = expected.iter().map(|(_, file)| file.as_path());
-    let read_by_them = ["Cargo.lock", "LICENSE", "widget/dist/usher.js.br"].map(Path::new);
+    let read_by_them =
+        [".cargo/config.toml", "Cargo.lock", "LICENSE", "widget/dist/usher.js.br"].map(Path::new);
     for file in inner.chain(read_by_them) {
         assert!(folder.path().join(file).is_file(), "{}", file.display());
     }
@@ -204,7 +205,7 @@ async fn what_docker_is_given_is_all_that_cargo_needs_and_not_much_more() {
     let names: BTreeSet<_> = names.map(|name| name.into_string().unwrap()).collect();
     assert_eq!(
         names,
-        ["Cargo.lock", "Cargo.toml", "LICENSE", "benches", "load-tests", "src", "tests", "widget"]
+        [".cargo", "Cargo.lock", "Cargo.toml", "LICENSE", "benches", "load-tests", "src", "tests", "widget"]
             .map(str::to_owned)
             .into()
     );
