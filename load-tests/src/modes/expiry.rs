@@ -20,7 +20,7 @@ use crate::figures::{Figures, Unit};
 use crate::latency::Latencies;
 use crate::ledger::{Ledger, What};
 use crate::rig::Rig;
-use crate::widget::{ANSWER, Chat, Frame, Widget, next};
+use crate::widget::{ANSWER, Chat, Frame, Receiving, Sending, Widget, next};
 
 /// How many connect at one time.
 const IN_FLIGHT: u32 = 64;
@@ -104,7 +104,8 @@ fn figures(told: &[Instant], sent: &[Sent], end: Instant) -> Figures {
 }
 
 impl Brief {
-    /// Connects all, and waits until each was told that its authentication has ended.
+    /// Connects all, and waits until each was told that its authentication has ended. Nobody leaves before: whoever's
+    /// token ends goes on chatting, and what thousands of closed sockets cost is not asked here.
     async fn hear(self) -> Result<Heard, Fault> {
         let ledger = Rc::<RefCell<Ledger>>::default();
         let begun = begin_from(&self.chat, &ledger, Rc::new(self.tokens), IN_FLIGHT, |_| None).await?;
@@ -113,30 +114,33 @@ impl Brief {
         for Begun { widget, place, .. } in begun {
             let (heard, ledger, told) = (heard.clone(), ledger.clone(), self.told.clone());
             listening.spawn_local(async move {
-                let sequence = downgrade(widget).await?;
+                let (sequence, connection) = downgrade(widget).await?;
                 heard.borrow_mut().push(Instant::now());
                 told.fetch_add(1, Ordering::Relaxed);
                 ledger.borrow_mut().acknowledge(place, sequence, What::Downgraded);
-                Ok::<_, Fault>(())
+                Ok::<_, Fault>(connection)
             });
         }
         // Who waits for this has failed where it can't be sent, and says so.
         let _ = self.connected.send(());
+        let mut staying = Vec::with_capacity(listening.len());
         while let Some(done) = listening.join_next().await {
-            done??;
+            staying.push(done??);
         }
+        drop(staying);
         Ok(Heard { told: heard.take(), ledger: ledger.take() })
     }
 }
 
-/// Waits for the downgrade; its sequence.
-async fn downgrade(widget: Widget) -> Result<u64, Fault> {
-    let (_sending, mut receiving) = widget.split();
+/// Waits for the downgrade; its sequence, and the connection, still open.
+async fn downgrade(widget: Widget) -> Result<(u64, (Sending, Receiving)), Fault> {
+    let (sending, mut receiving) = widget.split();
     loop {
         let text = next(&mut receiving).await?;
         let frame = Frame::parse(&text)?;
         if frame.kind == "authentication" && !frame.is_authenticated() {
-            return frame.sequence.ok_or_else(|| "`authentication` has no sequence".into());
+            let sequence = frame.sequence.ok_or("`authentication` has no sequence")?;
+            return Ok((sequence, (sending, receiving)));
         }
     }
 }
