@@ -7,6 +7,7 @@ use crate::domain::id::{ConversationId, Sequence};
 use super::super::append::{Appended, Head};
 use super::super::state::{Change, DELETIONS_KEPT, Expected, Revision, Written};
 use super::command::{Append, Command};
+use super::index::{Index, Key};
 use super::writer::{Committed, Heads};
 
 /// What a command is to be told.
@@ -15,15 +16,23 @@ pub(super) enum Outcome {
     State(Written),
 }
 
-/// Writes a batch durably and says what each command, in order, is to be told. On an error nothing of it may be
-/// told: the caller rolls back and forgets the heads.
+/// What was committed.
+pub(super) struct Batch {
+    /// What each command is to be told, in their order.
+    pub(super) outcomes: Vec<Outcome>,
+    /// Where each entry lies.
+    pub(super) stored: Vec<(Key, i64)>,
+}
+
+/// Writes a batch durably. On an error nothing of it may be told: the caller rolls back and forgets the heads.
 pub(super) fn write(
     connection: &Connection,
     heads: &mut Heads,
+    index: &Index,
     committed: &mut Committed,
     commands: &[Command],
     fails: bool,
-) -> rusqlite::Result<Vec<Outcome>> {
+) -> rusqlite::Result<Batch> {
     let mut outcomes = Vec::with_capacity(commands.len());
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     let mut records = Records {
@@ -31,10 +40,10 @@ pub(super) fn write(
             "INSERT INTO entry (conversation, sequence, at, tenant, widget, record, type, body) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?,
-        last: connection.prepare_cached(
-            "SELECT sequence FROM entry WHERE conversation = ?1 ORDER BY sequence DESC LIMIT 1",
-        )?,
+        connection,
+        index,
         heads,
+        stored: Vec::with_capacity(commands.len()),
     };
     for command in commands {
         match command {
@@ -51,7 +60,7 @@ pub(super) fn write(
         return Err(failure_on_command());
     }
     connection.prepare_cached("COMMIT")?.execute([])?;
-    Ok(outcomes)
+    Ok(Batch { outcomes, stored: records.stored })
 }
 
 pub(super) fn failure_on_command() -> rusqlite::Error {
@@ -61,8 +70,10 @@ pub(super) fn failure_on_command() -> rusqlite::Error {
 
 struct Records<'a> {
     insert: CachedStatement<'a>,
-    last: CachedStatement<'a>,
+    connection: &'a Connection,
+    index: &'a Index,
     heads: &'a mut Heads,
+    stored: Vec<(Key, i64)>,
 }
 
 impl Records<'_> {
@@ -83,6 +94,7 @@ impl Records<'_> {
                 line.body,
             ])?;
             last = line.sequence;
+            self.stored.push(((append.place.id, last), committed.position));
         }
         self.heads.insert(append.place.id, last);
         Ok(Appended::Stored(Head::at(last)))
@@ -92,9 +104,8 @@ impl Records<'_> {
         if let Some(last) = self.heads.get(&conversation) {
             return Ok(*last);
         }
-        let stored: Option<i64> =
-            self.last.query_row([conversation.as_bytes()], |row| row.get(0)).optional()?;
-        let last = stored.map_or(Sequence::START, sequence);
+        let last = self.index.last(self.connection, conversation, 1)?;
+        let last = last.last().map_or(Sequence::START, |(sequence, _)| *sequence);
         self.heads.insert(conversation, last);
         Ok(last)
     }

@@ -5,6 +5,7 @@
 
 mod batch;
 mod command;
+mod index;
 mod reader;
 mod schema;
 mod writer;
@@ -29,6 +30,7 @@ use super::position::{Position, PositionRefused, Written as WrittenPosition};
 use super::state::{Change, Item, Revision, Update, Written};
 use super::{Followed, Page, record};
 use command::{Append, Command, Line};
+use index::{Index, Mover};
 use writer::{Committed, Heads, Writer};
 
 pub(super) use reader::{Found, Readers, unavailable};
@@ -42,6 +44,7 @@ const APPEND_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Embedded {
     commands: mpsc::Sender<Command>,
     readers: Readers,
+    index: Index,
     committed: watch::Receiver<Committed>,
     writable: watch::Receiver<bool>,
     failed: CancellationToken,
@@ -60,13 +63,17 @@ impl Embedded {
             revision: reader::issued(&connection, "state").map_err(damaged)?,
             forgotten: 0,
         };
+        let index = Index::open(&connection).map_err(|error| schema::classify(path, error))?;
         let checkpoint = Checkpoint::of(&mut connection).map_err(damaged)?;
         let (commands, receiver) = mpsc::channel(COMMANDS_QUEUED_MAX);
+        let mover = Mover::of(index.clone(), committed.position);
         let (committed, committed_seen) = watch::channel(committed);
         let (writable, writable_seen) = watch::channel(true);
         let failed = CancellationToken::new();
         let writer = Writer {
             connection,
+            index: index.clone(),
+            mover,
             checkpoint,
             lock,
             commands: receiver,
@@ -93,6 +100,7 @@ impl Embedded {
         Ok(Self {
             commands,
             readers: Readers::of(path),
+            index,
             committed: committed_seen,
             writable: writable_seen,
             failed,
@@ -151,7 +159,8 @@ impl Embedded {
         after: Sequence,
         limit: usize,
     ) -> Result<Option<Page>, JournalError> {
-        self.read(move |connection| reader::page(connection, conversation, after, limit)).await
+        let index = self.index.clone();
+        self.read(move |connection| reader::page(connection, &index, conversation, after, limit)).await
     }
 
     pub(super) async fn last_page(
@@ -159,7 +168,8 @@ impl Embedded {
         conversation: ConversationId,
         limit: usize,
     ) -> Result<Option<Page>, JournalError> {
-        self.read(move |connection| reader::last_page(connection, conversation, limit)).await
+        let index = self.index.clone();
+        self.read(move |connection| reader::last_page(connection, &index, conversation, limit)).await
     }
 
     pub(super) async fn history(
@@ -168,8 +178,10 @@ impl Embedded {
         after: Sequence,
         limit: usize,
     ) -> Result<Vec<Followed>, JournalError> {
-        let found =
-            self.read(move |connection| reader::history(connection, conversation, after, limit)).await?;
+        let index = self.index.clone();
+        let found = self
+            .read(move |connection| reader::history(connection, &index, conversation, after, limit))
+            .await?;
         Ok(found.into_iter().map(|found| self.followed(found)).collect())
     }
 

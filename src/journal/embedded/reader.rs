@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 use tokio::sync::Semaphore;
 
 use crate::domain::conversation::{Entry, Place};
@@ -15,7 +15,8 @@ use super::super::append::Head;
 use super::super::error::JournalError;
 use super::super::state::{Item, Revision, Update};
 use super::super::{Page, record};
-use super::batch::{number, sequence};
+use super::batch::sequence;
+use super::index::Index;
 use super::schema;
 
 /// How many reads run at once; the others wait their turn.
@@ -101,104 +102,89 @@ impl Found {
     }
 }
 
-fn after_a_sequence() -> String {
-    format!(
-        "SELECT {COLUMNS} FROM entry WHERE conversation = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3"
-    )
-}
-
 /// Entries of one conversation after a sequence, the oldest first.
 pub(super) fn page(
     connection: &Connection,
+    index: &Index,
     conversation: ConversationId,
     after: Sequence,
     limit: usize,
 ) -> Result<Option<Page>, JournalError> {
-    let found = entries(
-        connection,
-        &after_a_sequence(),
-        params![conversation.as_bytes(), number(after), count(limit)],
-    )?;
-    assemble(connection, conversation, found)
+    let positions = index.after(connection, conversation, after, limit).map_err(unavailable)?;
+    let found = entries(connection, &positions, usize::MAX)?;
+    if !found.is_empty() {
+        return Ok(assemble(found));
+    }
+    let tail = last_page(connection, index, conversation, 1)?;
+    Ok(tail.map(|tail| Page { entries: Vec::new(), ..tail }))
 }
 
 /// Entries of one conversation after a sequence, with their places in the whole journal, as many as a batch holds.
 pub(super) fn history(
     connection: &Connection,
+    index: &Index,
     conversation: ConversationId,
     after: Sequence,
     limit: usize,
 ) -> Result<Vec<Found>, JournalError> {
-    up_to_a_batch(
-        connection,
-        &after_a_sequence(),
-        params![conversation.as_bytes(), number(after), count(limit)],
-    )
+    let positions = index.after(connection, conversation, after, limit).map_err(unavailable)?;
+    entries(connection, &positions, BATCH_BYTES_MAX)
 }
 
 /// The newest entries of one conversation, the oldest of them first.
 pub(super) fn last_page(
     connection: &Connection,
+    index: &Index,
     conversation: ConversationId,
     limit: usize,
 ) -> Result<Option<Page>, JournalError> {
-    let sql = format!("SELECT {COLUMNS} FROM entry WHERE conversation = ?1 ORDER BY sequence DESC LIMIT ?2");
-    let mut found = entries(connection, &sql, params![conversation.as_bytes(), count(limit)])?;
-    found.reverse();
-    assemble(connection, conversation, found)
+    let last = index.last(connection, conversation, limit).map_err(unavailable)?;
+    let positions: Vec<i64> = last.into_iter().map(|(_, position)| position).collect();
+    entries(connection, &positions, usize::MAX).map(assemble)
 }
 
-fn assemble(
-    connection: &Connection,
-    conversation: ConversationId,
-    found: Vec<Found>,
-) -> Result<Option<Page>, JournalError> {
-    if let Some(last) = found.last() {
-        let (place, head) = (last.place.clone(), Head::at(last.entry.sequence));
-        let entries = found.into_iter().map(|one| (one.record, one.entry)).collect();
-        return Ok(Some(Page { place, head, entries }));
-    }
-    let sql = format!("SELECT {COLUMNS} FROM entry WHERE conversation = ?1 ORDER BY sequence DESC LIMIT 1");
-    let tail = entries(connection, &sql, [conversation.as_bytes()])?.pop();
-    Ok(tail.map(|tail| Page { place: tail.place, head: Head::at(tail.entry.sequence), entries: Vec::new() }))
+/// Nothing of no entries.
+fn assemble(found: Vec<Found>) -> Option<Page> {
+    let last = found.last()?;
+    let (place, head) = (last.place.clone(), Head::at(last.entry.sequence));
+    let entries = found.into_iter().map(|one| (one.record, one.entry)).collect();
+    Some(Page { place, head, entries })
 }
 
-fn entries(
-    connection: &Connection,
-    sql: &str,
-    parameters: impl rusqlite::Params,
-) -> Result<Vec<Found>, JournalError> {
-    let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
-    let mut rows = statement.query(parameters).map_err(unavailable)?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next().map_err(unavailable)? {
-        found.push(Found::read(row)?);
+/// The entries at these positions, up to the one with which the bodies reach `bytes_max`.
+fn entries(connection: &Connection, positions: &[i64], bytes_max: usize) -> Result<Vec<Found>, JournalError> {
+    let sql = format!("SELECT {COLUMNS} FROM entry WHERE position = ?1");
+    let mut statement = connection.prepare_cached(&sql).map_err(unavailable)?;
+    let (mut found, mut bytes) = (Vec::with_capacity(positions.len()), 0);
+    for position in positions {
+        if bytes < bytes_max {
+            let mut rows = statement.query([position]).map_err(unavailable)?;
+            bytes += gather(&mut rows, &mut found)?.unwrap_or(0);
+        }
     }
     Ok(found)
 }
 
-/// The next entries of the whole journal.
+/// The next entries of the whole journal, up to the one with which the bodies reach [`BATCH_BYTES_MAX`].
 pub(super) fn batch(connection: &Connection, after: i64, limit: usize) -> Result<Vec<Found>, JournalError> {
     let sql = format!("SELECT {COLUMNS} FROM entry WHERE position > ?1 ORDER BY position LIMIT ?2");
-    up_to_a_batch(connection, &sql, params![after, count(limit)])
-}
-
-/// Stops after the entry with which the bodies reach [`BATCH_BYTES_MAX`].
-fn up_to_a_batch(
-    connection: &Connection,
-    sql: &str,
-    parameters: impl rusqlite::Params,
-) -> Result<Vec<Found>, JournalError> {
-    let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
-    let mut rows = statement.query(parameters).map_err(unavailable)?;
+    let mut statement = connection.prepare_cached(&sql).map_err(unavailable)?;
+    let mut rows = statement.query(params![after, count(limit)]).map_err(unavailable)?;
     let (mut found, mut bytes) = (Vec::new(), 0);
     while bytes < BATCH_BYTES_MAX
-        && let Some(row) = rows.next().map_err(unavailable)?
+        && let Some(more) = gather(&mut rows, &mut found)?
     {
-        bytes += row.get_ref(7).and_then(|body| Ok(body.as_str()?.len())).map_err(unavailable)?;
-        found.push(Found::read(row)?);
+        bytes += more;
     }
     Ok(found)
+}
+
+/// Takes the next row, where there is one; how long its body is.
+fn gather(rows: &mut Rows<'_>, found: &mut Vec<Found>) -> Result<Option<usize>, JournalError> {
+    let Some(row) = rows.next().map_err(unavailable)? else { return Ok(None) };
+    let bytes = row.get_ref(7).and_then(|body| Ok(body.as_str()?.len())).map_err(unavailable)?;
+    found.push(Found::read(row)?);
+    Ok(Some(bytes))
 }
 
 /// The oldest place that can be read from: 0, or just before the first entry kept. One statement sees one state: an
@@ -281,6 +267,6 @@ pub(super) fn updates(
     Ok(Some((updates, up_to)))
 }
 
-fn count(limit: usize) -> i64 {
+pub(super) fn count(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

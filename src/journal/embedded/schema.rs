@@ -28,8 +28,7 @@ CREATE TABLE entry (
   widget TEXT NOT NULL,
   record BLOB NOT NULL,
   type TEXT NOT NULL,
-  body TEXT NOT NULL,
-  UNIQUE (conversation, sequence)
+  body TEXT NOT NULL
 ) STRICT;
 CREATE TABLE state (
   revision INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -46,6 +45,15 @@ CREATE VIEW readable_entry AS SELECT
   strftime('%Y-%m-%dT%H:%M:%fZ', at / 1000.0, 'unixepoch') AS at,
   tenant, widget, lower(hex(record)) AS record, type, body
 FROM entry;
+";
+/// Derived from `entry`, and therefore made where it is missing.
+const INDEX: &str = "
+CREATE TABLE IF NOT EXISTS conversation_index (
+  conversation BLOB NOT NULL,
+  sequence INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  PRIMARY KEY (conversation, sequence)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// What a journal was born with.
@@ -134,7 +142,8 @@ fn io_error<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -
     move |source| OpenError::Io { doing, path: path.to_owned(), source }
 }
 
-fn classify(path: &Path, error: rusqlite::Error) -> OpenError {
+/// What a failure to open or to write the file says of it.
+pub(super) fn classify(path: &Path, error: rusqlite::Error) -> OpenError {
     let path = path.to_owned();
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::Foreign { path },
@@ -161,6 +170,7 @@ fn prepare(connection: &Connection, path: &Path) -> Result<Birthmarks, OpenError
     if application != APPLICATION_ID {
         create(connection).map_err(or_classified)?;
     }
+    connection.execute_batch(INDEX).map_err(or_classified)?;
     // Nobody watches yet: what was deleted need not be told.
     connection.execute("DELETE FROM state WHERE value IS NULL", []).map_err(or_classified)?;
     probe(connection).map_err(or_classified)?;

@@ -14,8 +14,9 @@ use crate::metrics::Metrics;
 
 use super::super::checkpoint::Checkpoint;
 use super::super::failure::Fault;
-use super::batch::Outcome;
+use super::batch::{Batch, Outcome};
 use super::command::Command;
+use super::index::{Index, Mover};
 use super::{batch, schema};
 
 /// The most commands that share a commit: what one waits for at the worst.
@@ -39,6 +40,8 @@ pub(super) type Heads = HashMap<ConversationId, Sequence>;
 
 pub(super) struct Writer {
     pub(super) connection: Connection,
+    pub(super) index: Index,
+    pub(super) mover: Mover,
     pub(super) checkpoint: Checkpoint,
     /// Let go when the thread ends, and not before.
     pub(super) lock: File,
@@ -131,8 +134,11 @@ impl Writer {
         let mut committed = *self.committed.borrow();
         let fails = self.provoked == Some(Fault::CommitsFail);
         let shared = batch.len();
-        match batch::write(&self.connection, &mut self.heads, &mut committed, &batch, fails) {
-            Ok(outcomes) => {
+        let written =
+            batch::write(&self.connection, &mut self.heads, &self.index, &mut committed, &batch, fails);
+        match written {
+            Ok(Batch { outcomes, stored }) => {
+                self.index.hold(stored);
                 self.committed.send_if_modified(|last| std::mem::replace(last, committed) != committed);
                 if self.provoked.take_if(|fault| *fault == Fault::AnswerLost).is_none() {
                     batch.into_iter().zip(outcomes).for_each(|(command, outcome)| answer(command, outcome));
@@ -140,18 +146,21 @@ impl Writer {
                 if self.heads.len() > HEADS_MAX {
                     self.heads.clear();
                 }
+                if let Err(error) = self.mover.after(&self.connection, committed.position) {
+                    self.failed_to_write("index", &error);
+                }
                 self.checkpoint.after(shared, &self.connection, &self.metrics);
             }
             // Before the batch is dropped, and with it every answer: who learns that nobody can tell must be able to
             // see that nothing can be written.
-            Err(error) => self.failed_to_write(&error),
+            Err(error) => self.failed_to_write("append", &error),
         }
     }
 
-    fn failed_to_write(&mut self, error: &rusqlite::Error) {
-        self.metrics.journal_failed("append");
+    fn failed_to_write(&mut self, operation: &'static str, error: &rusqlite::Error) {
+        self.metrics.journal_failed(operation);
         self.heads.clear();
-        tracing::error!(%error, "the journal can't write; nothing of this batch is acknowledged");
+        tracing::error!(%error, operation, "the journal can't write; nothing is acknowledged that isn't stored");
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")
         {

@@ -2,6 +2,7 @@
 
 mod contract;
 mod failure;
+mod index;
 mod opening;
 mod projection;
 mod state;
