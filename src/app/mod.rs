@@ -98,7 +98,7 @@ impl App {
     /// # Errors
     /// What keeps it from starting.
     pub async fn start(config: Config, lifecycle: Lifecycle) -> Result<Self, StartError> {
-        let (listeners, addresses) = bind(&config).await?;
+        let (listeners, addresses) = bind(&config)?;
         let parts = Parts::open(&config, lifecycle)?;
         let (expiry, idle, absence) = (parts.expiry(), parts.idle(), parts.absence());
         let revocations = parts.revocations(&config);
@@ -181,21 +181,18 @@ async fn drained(gateway: &Gateway) {
     let _ = tokio::time::timeout(drain_for, all_gone).await;
 }
 
-async fn bind(config: &Config) -> Result<(Listeners, Addresses), StartError> {
+fn bind(config: &Config) -> Result<(Listeners, Addresses), StartError> {
     let listen = &config.listen;
-    let (public, public_at) = bind_one("public", listen.public).await?;
-    let (consumer, consumer_at) = bind_one("consumer", listen.consumer).await?;
-    let (ops, ops_at) = bind_one("ops", listen.ops).await?;
+    let (public, public_at) = bind_one("public", listen.public)?;
+    let (consumer, consumer_at) = bind_one("consumer", listen.consumer)?;
+    let (ops, ops_at) = bind_one("ops", listen.ops)?;
     let addresses = Addresses { public: public_at, consumer: consumer_at, ops: ops_at };
     Ok((Listeners { public, consumer, ops }, addresses))
 }
 
-async fn bind_one(
-    listener: &'static str,
-    address: SocketAddr,
-) -> Result<(TcpListener, SocketAddr), StartError> {
+fn bind_one(listener: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |source| StartError::Listen { listener, address, source };
-    let bound = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener::listen(address).map_err(failed)?;
     let address = bound.local_addr().map_err(failed)?;
     Ok((bound, address))
 }

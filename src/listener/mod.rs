@@ -7,6 +7,7 @@ mod tests;
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::{Ready, pending, ready};
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use hyper::service::Service;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
@@ -26,6 +27,9 @@ use crate::metrics::Metrics;
 pub use half_open::HalfOpen;
 use half_open::Waiting;
 
+/// How many connections may wait to be accepted; the kernel allows `net.core.somaxconn` at most. Whoever comes when as
+/// many wait is not heard, and tries again after a second: with the usual 128, everybody who comes back at once would.
+const BACKLOG: u32 = 4096;
 /// A request head that isn't whole by then closes its connection; so does a silent one between two requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest request head; a longer one is answered 431.
@@ -42,6 +46,19 @@ const STRANGER_MAX: Duration = Duration::from_mins(1);
 const SHORT_BYTES: u64 = 4096;
 /// After a failed accept (no descriptors left, for one) the listener rests for so long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Listens at an address, so that a crowd may come at once.
+///
+/// # Errors
+///
+/// What the system says: the address is taken, or isn't this machine's.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A port whose last connections are still being forgotten can be taken again.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// What bounds the strangers of a listener before they have said anything.
 #[derive(Debug, Clone)]

@@ -1,4 +1,4 @@
-//! How long a stranger is served, on a paused clock.
+//! How long a stranger is served, on a paused clock, and how many may come at once.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -82,4 +82,13 @@ async fn an_answer_that_no_reader_can_hold_up_makes_room_and_a_longer_one_does_n
         theirs.read_u8().await.unwrap();
         assert_eq!(is_free(&half_open), makes_room, "{bytes}");
     }
+}
+
+#[tokio::test]
+async fn a_crowd_is_connected_before_any_of_it_is_accepted() {
+    let listener = listen((std::net::Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let coming = (0..300).map(|_| tokio::net::TcpStream::connect(address));
+    let connected = tokio::time::timeout(Duration::from_secs(30), futures_util::future::try_join_all(coming));
+    assert_eq!(connected.await.expect("some were not heard").unwrap().len(), 300);
 }
