@@ -34,7 +34,7 @@ use index::{Index, Mover};
 use writer::{Committed, Heads, Writer};
 
 pub(super) use reader::{Found, Readers, unavailable};
-pub(super) use schema::private;
+pub(super) use schema::{connect, private};
 
 /// How many commands may wait for the writer; whoever comes then waits for a place.
 const COMMANDS_QUEUED_MAX: usize = 4096;

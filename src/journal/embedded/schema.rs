@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
 use super::super::error::OpenError;
@@ -79,7 +80,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
     let lock = take_lock(path)?;
     make_file(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(|error| classify(path, error))?;
+    let connection = connect(path, flags).map_err(|error| classify(path, error))?;
     let birthmarks = prepare(&connection, path)?;
     Ok(Opened { connection, birthmarks, lock })
 }
@@ -87,8 +88,16 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
 /// A connection that only reads.
 pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let connection = connect(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+/// A connection whose statements are planned once: SQLite would look at what a parameter of `LIMIT` is, and so plan each
+/// statement that has one anew at every execution (<https://sqlite.org/c3ref/c_dbconfig_defensive.html>, QPSG).
+pub(in super::super) fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
 }
 

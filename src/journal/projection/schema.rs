@@ -7,6 +7,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::super::Position;
+use super::super::embedded;
 use super::super::embedded::private;
 use super::super::error::{Cause, OpenError};
 
@@ -66,7 +67,7 @@ pub(super) fn open(path: &Path, latest: Position) -> Result<(Connection, i64), O
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let connection = embedded::connect(path, flags)?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     // A loss of power may lose the last transactions, which are then followed again; it damages nothing.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
