@@ -10,6 +10,8 @@ mod set;
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
+
 pub use document::{DocumentForm, KeyDocument, MAX_KEYS, parse};
 pub use entries::MAX_KID_BYTES;
 pub use fault::{DocumentRefused, Fault, KeyFault};
@@ -22,7 +24,7 @@ pub struct Fingerprint(pub [u8; 32]);
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        HEXLOWER.encode_display(&self.0).fmt(f)
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{broadcast, watch};
-use tokio::time::MissedTickBehavior;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::conversation::{Authenticated, Fact};
@@ -35,6 +35,11 @@ const NEARLY_WITHIN: Duration = Duration::from_millis(500);
 /// A batch is taken at most this often: what a busy journal stores meanwhile is written at once, and each conversation
 /// in it once. A quiet journal's next entry is not kept waiting.
 const BATCH_EVERY: Duration = Duration::from_millis(50);
+/// How often where batches are long to write, as when thousands of conversations change, each once: in parts that short
+/// nobody's message waits for the core.
+const LONG_BATCH_EVERY: Duration = Duration::from_millis(20);
+/// From how long on a batch is long.
+const LONG_BATCH: Duration = Duration::from_millis(2);
 /// The most entries in a batch.
 const BATCH_MAX: usize = 4096;
 /// How long a follower waits after a failure before it tries again.
@@ -268,19 +273,14 @@ struct Projector {
 impl Projector {
     /// Whether it ended because the journal was closed.
     async fn run(mut self) -> bool {
-        let mut is_behind = true;
-        let mut paced = tokio::time::interval(BATCH_EVERY);
-        paced.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut next = Instant::now();
         loop {
-            if !is_behind {
-                paced.tick().await;
-            }
+            tokio::time::sleep_until(next).await;
             match self.follow.next_up_to(BATCH_MAX).await {
                 Ok(batch) => {
-                    is_behind = batch.len() == BATCH_MAX;
-                    if !self.apply(batch.into()).await {
-                        return false;
-                    }
+                    let (taken, is_behind) = (Instant::now(), batch.len() == BATCH_MAX);
+                    let Some(took) = self.apply(batch.into()).await else { return false };
+                    next = if is_behind { taken } else { taken + pause(took) };
                 }
                 Err(JournalError::Closed) => return true,
                 Err(JournalError::Unavailable(error)) => {
@@ -295,34 +295,35 @@ impl Projector {
         }
     }
 
-    /// Tries until it holds; gives up only where the file is damaged.
-    async fn apply(&mut self, batch: Arc<[Followed]>) -> bool {
+    /// Tries until it holds, and says how long it took; gives up only where the file is damaged.
+    async fn apply(&mut self, batch: Arc<[Followed]>) -> Option<Duration> {
         loop {
-            let Some(mut file) = self.file.take() else { return false };
+            let mut file = self.file.take()?;
             let (entries, journal) = (batch.clone(), self.follow.journal.clone());
             let applying = tokio::task::spawn_blocking(move || {
-                let applied = apply::apply(&file.connection, &entries);
+                let began = Instant::now();
+                let applied = apply::apply(&file.connection, &entries).map(|next| (next, began.elapsed()));
                 if applied.is_ok() {
                     file.checkpoint.after(entries.len(), &file.connection, journal.0.metrics());
                 }
                 (file, applied)
             });
-            let Ok((file, applied)) = applying.await else { return false };
+            let (file, applied) = applying.await.ok()?;
             self.file = Some(file);
             match applied {
-                Ok(next) => {
+                Ok((next, took)) => {
                     self.note_writable(true);
                     self.progress.send_replace(Progress(self.follow.position().number));
                     self.next_deadline.send_if_modified(|last| std::mem::replace(last, next) != next);
                     self.tell_disconnections(&batch);
-                    return true;
+                    return Some(took);
                 }
                 Err(error) => {
                     self.follow.journal.0.metrics().journal_failed("project");
                     if is_damaged(&error) {
                         tracing::error!(%error, "the projection is damaged; the next start builds it anew");
                         throw_away(&self.path);
-                        return false;
+                        return None;
                     }
                     tracing::warn!(%error, "the projection can't be written and tries again");
                     self.note_writable(false);
@@ -346,6 +347,11 @@ impl Projector {
     }
 }
 
+/// From the taking of one batch to that of the next, where writing it took so long.
+const fn pause(took: Duration) -> Duration {
+    if took.as_nanos() < LONG_BATCH.as_nanos() { BATCH_EVERY } else { LONG_BATCH_EVERY }
+}
+
 fn is_damaged(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
@@ -356,5 +362,22 @@ fn is_damaged(error: &rusqlite::Error) -> bool {
 fn throw_away(path: &Path) {
     if let Err(error) = schema::remove(path) {
         tracing::error!(%error, "the damaged projection can't be removed: remove {} by hand", path.display());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_batch_that_was_long_to_write_the_next_comes_sooner() {
+        let nanosecond = Duration::from_nanos(1);
+        for (took, expected) in [
+            (LONG_BATCH.saturating_sub(nanosecond), BATCH_EVERY),
+            (LONG_BATCH, LONG_BATCH_EVERY),
+            (LONG_BATCH + nanosecond, LONG_BATCH_EVERY),
+        ] {
+            assert_eq!(pause(took), expected, "{took:?}");
+        }
     }
 }

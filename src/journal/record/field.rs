@@ -1,5 +1,6 @@
 //! Fields that have no shape of their own: text for what is checked elsewhere, lists and maps of shapes.
 
+use data_encoding::HEXLOWER;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -40,14 +41,8 @@ text!(fingerprint, Print, |value| value, |text| read_fingerprint(&text));
 text!(double, f64, |value| value, |text| text.parse().ok().filter(|number: &f64| number.is_finite()));
 
 fn read_fingerprint(text: &str) -> Option<Print> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
-        *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
-    }
-    Some(crate::domain::keys::Fingerprint(bytes))
+    let bytes = HEXLOWER.decode(text.as_bytes()).ok()?;
+    bytes.try_into().ok().map(crate::domain::keys::Fingerprint)
 }
 
 /// Milliseconds since the epoch.
