@@ -1,15 +1,15 @@
 //! Where the entries of each conversation lie: the newest in memory, all others in the table `conversation_index`.
 //!
 //! Entries are stored as they come, page after page; by conversation they have another order. A table that is kept up
-//! with every commit changes a page for nearly every message, more than the entries themselves. So the newest are held in memory,
-//! and moved into the table in its own order, many of one conversation together. Those that were in memory alone
-//! are found again by the next start: `meta` tells up to where all have moved.
+//! with every commit changes a page for nearly every message, more than the entries themselves. So the newest are held
+//! in memory, and moved into the table in its own order, many of one conversation together. Those that were in memory
+//! alone are found again by the next start: `meta` tells up to where all have moved.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::domain::id::{ConversationId, Sequence};
 
@@ -37,10 +37,7 @@ impl Index {
             let found = unmoved(connection)?;
             let Some(last) = found.values().max() else { return Ok(Self::default()) };
             let transaction = connection.unchecked_transaction()?;
-            let mut insert = connection.prepare_cached(
-                "INSERT OR IGNORE INTO conversation_index (conversation, sequence, position) VALUES (?1, ?2, ?3)",
-            )?;
-            found.iter().try_for_each(|entry| put(&mut insert, entry))?;
+            put(connection, found.iter())?;
             note_moved(connection, *last)?;
             transaction.commit()?;
         }
@@ -133,10 +130,7 @@ impl Mover {
             self.index.read().range(rest).take(beyond).map(|(key, position)| (*key, *position)).collect();
         let ends = some.len() < beyond;
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let mut insert = connection.prepare_cached(
-            "INSERT INTO conversation_index (conversation, sequence, position) VALUES (?1, ?2, ?3)",
-        )?;
-        some.iter().try_for_each(|(key, position)| put(&mut insert, (key, position)))?;
+        put(connection, some.iter().map(|(key, position)| (key, position)))?;
         if ends {
             note_moved(connection, self.began)?;
         }
@@ -162,8 +156,17 @@ const fn held((key, position): (&Key, &i64)) -> (Sequence, i64) {
     (key.1, *position)
 }
 
-fn put(insert: &mut CachedStatement<'_>, (key, position): (&Key, &i64)) -> rusqlite::Result<()> {
-    insert.execute(params![key.0.as_bytes(), number(key.1), position]).map(drop)
+/// One that is there stays: nobody can tell whether a commit that failed has moved it.
+fn put<'a>(
+    connection: &Connection,
+    mut entries: impl Iterator<Item = (&'a Key, &'a i64)>,
+) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached(
+        "INSERT OR IGNORE INTO conversation_index (conversation, sequence, position) VALUES (?1, ?2, ?3)",
+    )?;
+    entries.try_for_each(|(key, position)| {
+        insert.execute(params![key.0.as_bytes(), number(key.1), position]).map(drop)
+    })
 }
 
 /// The first entries of which nobody knows that they have moved.

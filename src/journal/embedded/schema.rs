@@ -93,8 +93,8 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// A connection whose statements are planned once: SQLite would look at what a parameter of `LIMIT` is, and so plan each
-/// statement that has one anew at every execution (<https://sqlite.org/c3ref/c_dbconfig_defensive.html>, QPSG).
+/// A connection whose statements are planned once: SQLite would look at what a parameter of `LIMIT` is, and so plan
+/// each statement that has one anew at every execution (QPSG in <https://sqlite.org/c3ref/c_dbconfig_defensive.html>).
 pub(in super::super) fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
