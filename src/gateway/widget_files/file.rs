@@ -13,6 +13,7 @@ use hyper::header::{
 };
 use hyper::{Response, StatusCode};
 
+use crate::domain::digest::hex;
 use crate::wire::{Coding, is_known};
 
 use super::{Answer, PREFIX};
@@ -96,8 +97,7 @@ impl WidgetFile {
 
     fn new(name: &'static str, media_type: HeaderValue, built: [&'static [u8]; 3]) -> Self {
         let whole = digest(&SHA384, built[0]);
-        let hash: Vec<_> = whole.as_ref()[..HASH_BYTES].iter().map(|byte| format!("{byte:02x}")).collect();
-        let hash = hash.concat();
+        let hash = hex(&whole.as_ref()[..HASH_BYTES]);
         let integrity = format!("sha384-{}", STANDARD.encode(whole));
         let form = |(coding, bytes)| {
             // Of the bytes that are sent: forms in different codings are not the same (RFC 9110 §8.8.3.3).

@@ -157,10 +157,11 @@ fn entries(connection: &Connection, positions: &[i64], bytes_max: usize) -> Resu
     let mut statement = connection.prepare_cached(&sql).map_err(unavailable)?;
     let (mut found, mut bytes) = (Vec::with_capacity(positions.len()), 0);
     for position in positions {
-        if bytes < bytes_max {
-            let mut rows = statement.query([position]).map_err(unavailable)?;
-            bytes += gather(&mut rows, &mut found)?.unwrap_or(0);
+        if bytes >= bytes_max {
+            break;
         }
+        let mut rows = statement.query([position]).map_err(unavailable)?;
+        bytes += gather(&mut rows, &mut found)?.unwrap_or(0);
     }
     Ok(found)
 }

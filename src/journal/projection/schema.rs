@@ -8,7 +8,6 @@ use rusqlite::{Connection, OpenFlags, params};
 
 use super::super::Position;
 use super::super::embedded;
-use super::super::embedded::private;
 use super::super::error::{Cause, OpenError};
 
 /// The form of the tables below and of what stands in them: raise it with every change.
@@ -59,7 +58,11 @@ pub(super) fn open(path: &Path, latest: Position) -> Result<(Connection, i64), O
         return Ok((connection, number));
     }
     remove(path).map_err(|source| OpenError::Io { doing: "remove", path: path.to_owned(), source })?;
-    private().open(path).map_err(|source| OpenError::Io { doing: "make", path: path.to_owned(), source })?;
+    embedded::private().open(path).map_err(|source| OpenError::Io {
+        doing: "make",
+        path: path.to_owned(),
+        source,
+    })?;
     let connection = make(path, latest)
         .map_err(|error| OpenError::NotWritable { path: path.to_owned(), source: error.into() })?;
     Ok((connection, 0))
