@@ -12,7 +12,7 @@ const ROOM_MAX: u64 = 262_144;
 ///
 /// The kernel's table of them grows by doubling. In a process with more than one thread, whoever opens the descriptor
 /// for which there is no room waits until no processor looks at the old table any more: 10 to 15 ms, in which a thread
-/// that serves thousands of sockets serves none. So call this before any other thread is begun.
+/// that serves thousands of sockets serves none. So call this before anything is served.
 ///
 /// Where the system refuses, everything goes on as it would have.
 pub(super) fn make_room() {

@@ -22,6 +22,8 @@ use crate::support::widget::Widget;
 
 /// What a server may have more afterwards, in bytes: the allocator keeps some of what it was given for the next time.
 const MEMORY_TOLERANCE: u64 = 4 << 20;
+/// What the journal's connections keep of its pages for the next time once megabytes were written, in bytes.
+const JOURNAL_CACHE: u64 = 24 << 20;
 /// How often the bystander says something.
 const BETWEEN_WORDS: Duration = Duration::from_millis(50);
 
@@ -126,8 +128,6 @@ impl Scene {
         .await;
         self.say().await;
         until("the memory to be free again", async || {
-            // The allocator gives back what lies unused while it is asked for something.
-            self.usher.ops("/healthz").await;
             let grown = self.usher.resident_bytes().saturating_sub(self.resident_bytes);
             (grown <= self.memory_tolerance).then_some(())
         })
