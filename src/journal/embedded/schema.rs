@@ -230,3 +230,21 @@ pub(super) fn probe(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute("INSERT INTO probe (filling) VALUES (zeroblob(65536))", [])?;
     connection.execute("DELETE FROM probe", []).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_statement_is_planned_once_whatever_limit_it_is_given() {
+        let connection = connect(Path::new(":memory:"), OpenFlags::default()).unwrap();
+        connection.execute_batch("CREATE TABLE numbers (number INTEGER PRIMARY KEY)").unwrap();
+        let mut statement = connection.prepare("SELECT number FROM numbers LIMIT ?1").unwrap();
+        for limit in [1, 10, 100] {
+            statement.query_row([limit], get::<i64>).unwrap_err();
+        }
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+    }
+}
