@@ -4,10 +4,10 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use clap::Args;
-use tokio::net::TcpListener;
 
 use crate::gateway::echo;
 use crate::lifecycle::Lifecycle;
+use crate::listener;
 
 use super::Exit;
 
@@ -28,7 +28,7 @@ pub(super) fn run(args: &EchoArgs, out: &mut impl Write) -> io::Result<Exit> {
     runtime.block_on(async {
         let lifecycle = Lifecycle::new();
         lifecycle.obey_signals()?;
-        let listener = TcpListener::bind(args.listen).await?;
+        let listener = listener::listen(args.listen)?;
         writeln!(out, "echo {}", listener.local_addr()?)?;
         out.flush()?;
         lifecycle.spawn(echo::serve(listener, lifecycle.clone(), args.message_bytes));

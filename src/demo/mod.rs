@@ -16,7 +16,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
 
 use crate::app::{App, Ended, StartError};
 use crate::clock::Clock;
@@ -125,7 +124,7 @@ pub async fn run(options: DemoOptions, out: &mut dyn Write) -> Result<Ended, Dem
     // The shop's address stands in the gateway's configuration, so it listens first.
     let shop_at = SocketAddr::from((Ipv4Addr::LOCALHOST, ports.shop));
     let taken = |source| DemoError::Port { port: ports.shop, what: "shop", source };
-    let listener = TcpListener::bind(shop_at).await.map_err(taken)?;
+    let listener = listener::listen(shop_at).map_err(taken)?;
     let shop_at = listener.local_addr()?;
     let keys = ApiKeys::new();
     let config = settings::config(temporary.path(), &data.join("usher.db"), shop_at, ports, &keys)?;
@@ -215,7 +214,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_taken_port_is_named_with_the_option_that_changes_it() {
-        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let taken = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = taken.local_addr().unwrap().port();
         let options = DemoOptions { port: port.min(65532), data: None };
         let error = run(options, &mut Vec::new()).await.unwrap_err().to_string();

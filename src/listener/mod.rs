@@ -56,6 +56,8 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // A port whose last connections are still being forgotten can be taken again.
     socket.set_reuseaddr(true)?;
+    // Answers and frames are written whole: waiting to fill a segment would only delay them. What is accepted inherits it.
+    socket.set_nodelay(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
@@ -113,10 +115,6 @@ async fn accept_all<F, S, B>(
                 let waiting = gate.as_ref().map(|gate| gate.admit(peer));
                 if matches!(waiting, Some(None)) {
                     continue;
-                }
-                // Answers and frames are written whole: waiting to fill a segment would only delay them.
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "TCP_NODELAY could not be set");
                 }
                 let service = service(peer, waiting.flatten());
                 lifecycle.spawn(serve_connection(stream, lifecycle.clone(), longest, service));

@@ -92,3 +92,11 @@ async fn a_crowd_is_connected_before_any_of_it_is_accepted() {
     let connected = tokio::time::timeout(Duration::from_secs(30), futures_util::future::try_join_all(coming));
     assert_eq!(connected.await.expect("some were not heard").unwrap().len(), 300);
 }
+
+#[tokio::test]
+async fn what_is_accepted_sends_at_once() {
+    let listener = listen((std::net::Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let connecting = tokio::net::TcpStream::connect(listener.local_addr().unwrap());
+    let (accepted, _connected) = tokio::try_join!(listener.accept(), connecting).unwrap();
+    assert!(accepted.0.nodelay().unwrap());
+}
