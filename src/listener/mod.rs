@@ -56,8 +56,8 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // A port whose last connections are still being forgotten can be taken again.
     socket.set_reuseaddr(true)?;
-    // Answers and frames are written whole: waiting to fill a segment would only delay them. What is accepted inherits
-    // it.
+    // Answers and frames are written whole: waiting to fill a segment would only delay them. The connections that are
+    // accepted inherit it.
     socket.set_nodelay(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
