@@ -5,7 +5,7 @@
 mod modes {
     use std::fs;
     use std::io::{BufRead as _, BufReader};
-    use std::net::TcpListener;
+    use std::net::{Ipv4Addr, SocketAddr};
     use std::path::{Path, PathBuf};
     use std::process::{Child, Command, Output, Stdio};
 
@@ -128,6 +128,14 @@ mod modes {
         assert_has(&report, &["2 readers: read to the end after", "2 readers: gateway core busy"]);
     }
 
+    /// Where the key endpoint of a gateway that runs already can be. The gateway has to be told before anybody listens
+    /// there, so the system can't choose: a port that it gave and got back may be another's by then. All of 127.0.0.0/8
+    /// is this machine, and an address made of the process's number is nobody else's.
+    fn own_address() -> SocketAddr {
+        let [_, high, middle, low] = std::process::id().to_be_bytes();
+        (Ipv4Addr::new(127, 64 | high, middle, low), 18083).into()
+    }
+
     /// A gateway that somebody else has started.
     struct Running(Child);
 
@@ -141,7 +149,7 @@ mod modes {
     #[test]
     fn a_gateway_that_runs_already_is_asked_where_it_is() {
         let folder = folder("outside");
-        let keys = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let keys = own_address();
         // The hash is that of the secret `s3cr3t`.
         let hash = "4e738ca5563c06cfd0018299933d58db1dd8bf97f6973dc99bf6cdc64b5550bd";
         let client = format!(
@@ -151,6 +159,7 @@ mod modes {
             .args(["serve", "--config", concat!(env!("CARGO_MANIFEST_DIR"), "/usher.toml")])
             .env("USHER_JOURNAL_PATH", folder.join("usher.db"))
             .env("USHER_CLIENT", client)
+            .env("USHER_KEYS_ALLOW_HTTP_HOSTS", format!(r#"["127.0.0.1", "{}"]"#, keys.ip()))
             .env("USHER_TENANTS_A_AUTHENTICATION_PUBLIC_KEY_URL", format!("http://{keys}/a"))
             .envs(["PUBLIC", "CONSUMER", "OPS"].map(|name| (format!("USHER_LISTEN_{name}"), "127.0.0.1:0")))
             .stdout(Stdio::piped())
