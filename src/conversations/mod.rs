@@ -17,6 +17,7 @@ mod paced;
 mod presence;
 mod rates;
 mod reading;
+mod remembered;
 mod resume_token;
 mod routing;
 mod set_context;

@@ -4,40 +4,33 @@
 //! Each node knows its own sockets alone: to the others, a widget that says nothing is not there.
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use moka::policy::EvictionPolicy;
-use moka::sync::Cache;
 
 use crate::domain::conversation::{Conversation, EndedBy, Event, IdleAfter, Presence};
 use crate::domain::id::ConversationId;
 use crate::domain::time::UnixTime;
 
 use super::live::{Live, Locked, State};
+use super::remembered::Remembered;
 use super::{CommandError, Conversations};
 
 /// Conversations whose widgets have left that are remembered, some 20 MiB of them. Of those that left before them,
 /// and those of the process before this one, what is journaled has to do.
-const REMEMBERED_MAX: u64 = 100_000;
+const REMEMBERED_MAX: usize = 100_000;
 /// What a conversation says that ends because nobody is there any more.
 const IDLE: &str = "idle";
 
 /// What is remembered of conversations that every widget of this node has left.
 #[derive(Debug)]
-pub(super) struct LastSeen(Cache<ConversationId, Presence>);
+pub(super) struct LastSeen(Remembered<Presence>);
 
 impl LastSeen {
     /// Remembers each for as long as it may matter.
     pub(super) fn new(after: &IdleAfter) -> Self {
-        let cache = Cache::builder()
-            .max_capacity(REMEMBERED_MAX)
-            .eviction_policy(EvictionPolicy::lru())
-            .time_to_live(after.longest().unwrap_or(Duration::ZERO));
-        Self(cache.build())
+        Self(Remembered::new(after.longest().unwrap_or_default(), REMEMBERED_MAX))
     }
 
     fn of(&self, id: ConversationId) -> Presence {
-        self.0.get(&id).unwrap_or(Presence::UNKNOWN)
+        self.0.get(id).unwrap_or(Presence::UNKNOWN)
     }
 }
 
@@ -67,8 +60,9 @@ impl Live {
         if self.is_connected() && !is_connected && state.conversation.is_open() {
             let left_at = self.shared().clock.now();
             let presence = Presence { is_connected, left_at, heard_at: self.heard_at() };
-            self.shared().last_seen.0.insert(self.id(), presence);
-            self.shared().awaited.left(self.id(), self.shared().clock.elapsed());
+            let now = self.shared().clock.elapsed();
+            self.shared().last_seen.0.keep(self.id(), presence, now);
+            self.shared().awaited.left(self.id(), now);
         }
         if is_connected && !self.is_connected() {
             self.shared().awaited.came(self.id());

@@ -2,18 +2,19 @@
 //!
 //! Each node counts for itself.
 
-use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::domain::id::ConversationId;
 use crate::domain::rate::{Bucket, Rate};
 
+use super::remembered::Remembered;
+
 /// After this time every bucket is full again.
 const FULL_AFTER: Duration = Duration::from_mins(1);
-/// Conversations that nobody holds any more and whose buckets aren't full yet, some 20 MiB of them. The one that was
-/// left longest ago is forgotten first, and has least to forget.
+/// Conversations that nobody holds any more and whose buckets aren't full yet, some 20 MiB of them. The one that is
+/// forgotten first has least to forget.
 const REMEMBERED_MAX: usize = 100_000;
 
 /// What is left to a conversation of its rates.
@@ -63,52 +64,25 @@ impl Rates {
 }
 
 /// The rates of conversations that nobody holds.
-///
-/// A plain map and no cache: a cache that tidies up drops what other caches have put off dropping, conversations among
-/// it, and this is asked under the very lock under which those are forgotten.
-#[derive(Debug, Default)]
-pub(super) struct Left(Mutex<Book>);
-
-#[derive(Debug, Default)]
-struct Book {
-    /// With the time at which it was left.
-    rates: HashMap<ConversationId, (Duration, Arc<Rates>)>,
-    /// Who was left longest ago stands first. Some have been taken up since, and left again.
-    order: VecDeque<(Duration, ConversationId)>,
-}
+#[derive(Debug)]
+pub(super) struct Left(Remembered<Arc<Rates>>);
 
 impl Left {
     /// Remembers them for a minute, unless they are as good as new.
     pub(super) fn keep(&self, id: ConversationId, rates: Arc<Rates>, now: Duration) {
         if !rates.is_full(now) {
-            let mut book = self.book();
-            book.make_room(now);
-            book.rates.insert(id, (now, rates));
-            book.order.push_back((now, id));
+            self.0.keep(id, rates, now);
         }
     }
 
     pub(super) fn take(&self, id: ConversationId) -> Arc<Rates> {
-        self.book().rates.remove(&id).map(|(_, rates)| rates).unwrap_or_default()
-    }
-
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.take(id).unwrap_or_default()
     }
 }
 
-impl Book {
-    /// Forgets those whose buckets are full by now, and one more where there is no room.
-    fn make_room(&mut self, now: Duration) {
-        while let Some(&(at, id)) = self.order.front() {
-            if now.saturating_sub(at) < FULL_AFTER && self.order.len() < REMEMBERED_MAX {
-                break;
-            }
-            self.order.pop_front();
-            if self.rates.get(&id).is_some_and(|(left, _)| *left == at) {
-                self.rates.remove(&id);
-            }
-        }
+impl Default for Left {
+    fn default() -> Self {
+        Self(Remembered::new(FULL_AFTER, REMEMBERED_MAX))
     }
 }
 
@@ -117,53 +91,20 @@ mod tests {
     use super::*;
     use crate::domain::time::UnixTime;
 
-    fn id(number: usize) -> ConversationId {
-        ConversationId::new(UnixTime::from_millis(i64::try_from(number).unwrap()), [0; 10])
-    }
-
-    fn used(now: Duration) -> Arc<Rates> {
-        let rates = Arc::new(Rates::default());
-        rates.take(Counted::Messages, Rate::per_minute(2).unwrap(), now).unwrap();
-        rates
-    }
-
     #[test]
-    fn what_is_left_is_remembered_until_it_is_full_again() {
-        let (left, start) = (Left::default(), Duration::from_secs(100));
-        left.keep(id(1), used(start), start);
-        left.keep(id(2), Arc::default(), start);
-        assert_eq!(left.book().rates.len(), 1, "who has all of its rates has nothing to remember");
-        let nearly = start + Duration::from_nanos(59_999_999_999);
-        left.keep(id(3), used(nearly), nearly);
-        assert!(left.book().rates.contains_key(&id(1)));
-        left.keep(id(4), used(start + FULL_AFTER), start + FULL_AFTER);
-        assert!(!left.book().rates.contains_key(&id(1)));
-        assert_eq!(left.book().rates.len(), 2);
-    }
-
-    #[test]
-    fn who_was_left_again_is_remembered_from_then_on() {
-        let (left, start) = (Left::default(), Duration::from_secs(100));
-        left.keep(id(1), used(start), start);
-        let rates = left.take(id(1));
-        let later = start + FULL_AFTER / 2;
-        rates.take(Counted::Messages, Rate::per_minute(2).unwrap(), later).unwrap();
-        left.keep(id(1), rates, later);
-        left.keep(id(2), used(start + FULL_AFTER), start + FULL_AFTER);
-        assert!(left.book().rates.contains_key(&id(1)));
-    }
-
-    #[test]
-    fn the_one_that_was_left_longest_ago_makes_room_for_the_next() {
-        let (left, start) = (Left::default(), Duration::from_secs(100));
-        let rates = used(start);
-        for number in 0..REMEMBERED_MAX {
-            left.keep(id(number), rates.clone(), start);
+    fn who_has_all_of_its_rates_has_nothing_to_remember() {
+        let (left, rate) = (Left::default(), Rate::per_minute(2).unwrap());
+        let id = ConversationId::new(UnixTime::EPOCH, [0; 10]);
+        let used_at = Duration::from_secs(100);
+        for (later, is_as_new) in [
+            ((FULL_AFTER / 2).saturating_sub(Duration::from_millis(1)), false),
+            (FULL_AFTER / 2, true),
+            (FULL_AFTER / 2 + Duration::from_millis(1), true),
+        ] {
+            let rates = Arc::new(Rates::default());
+            rates.take(Counted::Messages, rate, used_at).unwrap();
+            left.keep(id, rates.clone(), used_at + later);
+            assert_eq!(!Arc::ptr_eq(&left.take(id), &rates), is_as_new, "{later:?}");
         }
-        assert_eq!(left.book().rates.len(), REMEMBERED_MAX);
-        left.keep(id(REMEMBERED_MAX), rates, start);
-        let book = left.book();
-        assert_eq!((book.rates.len(), book.order.len()), (REMEMBERED_MAX, REMEMBERED_MAX));
-        assert!(!book.rates.contains_key(&id(0)) && book.rates.contains_key(&id(1)));
     }
 }
