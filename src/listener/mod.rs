@@ -182,7 +182,9 @@ where
             None => pending().await,
         }
     };
+    // The connection first: most are a WebSocket at once, and set no timer then.
     let ended = tokio::select! {
+        biased;
         ended = connection.as_mut() => ended,
         () = over => return,
         () = lifecycle.stopped() => {
