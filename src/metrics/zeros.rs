@@ -42,7 +42,7 @@ const TRANSITIONS: [(bool, &str); 7] = [
 /// Why keys are fetched.
 const FETCH_TRIGGERS: [&str; 6] = ["cold", "refresh_ahead", "expired", "unknown_kid", "signature", "admin"];
 /// What the journal can fail at.
-const JOURNAL_OPERATIONS: [&str; 5] = ["append", "read", "checkpoint", "probe", "project"];
+const JOURNAL_OPERATIONS: [&str; 6] = ["append", "index", "read", "checkpoint", "probe", "project"];
 
 impl Metrics {
     pub(super) fn announce(&self) {
