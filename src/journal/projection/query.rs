@@ -22,6 +22,13 @@ const COLUMNS: &str = "id, tenant, widget, authentication, changed_by, changed_a
                        queue, agent, sequence, started_at, updated_at, ended, ended_at, \
                        open AND connected";
 
+/// Answered by an index alone, as is the next: both are asked often.
+const OPEN_COUNTS: &str = "SELECT coalesce(sum(authenticated), 0), count(*) \
+                           FROM conversation INDEXED BY conversation_open WHERE open";
+
+const NEWEST_OPEN: &str = "SELECT id FROM conversation INDEXED BY conversation_subject WHERE open AND tenant = ?1 \
+                           AND widget = ?2 AND issuer = ?3 AND subject = ?4 ORDER BY id DESC LIMIT 1";
+
 fn unavailable(error: impl Into<Cause>) -> JournalError {
     JournalError::Unavailable(error.into())
 }
@@ -215,14 +222,11 @@ pub(super) fn connected(
 }
 
 pub(super) fn open_counts(connection: &Connection) -> rusqlite::Result<OpenCounts> {
-    // Each is counted in an index that holds nothing else.
-    let count = |sql: &str| {
-        let counted = connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, i64>(0));
-        counted.map(|count| u64::try_from(count).unwrap_or(0))
-    };
-    let authenticated = count("SELECT count(*) FROM conversation WHERE open AND authenticated")?;
-    let open = count("SELECT count(*) FROM conversation WHERE open")?;
-    Ok(OpenCounts { authenticated, anonymous: open.saturating_sub(authenticated) })
+    connection.prepare_cached(OPEN_COUNTS)?.query_row([], |row| {
+        let count = |column| row.get(column).map(|count: i64| u64::try_from(count).unwrap_or(0));
+        let (authenticated, open) = (count(0)?, count(1)?);
+        Ok(OpenCounts { authenticated, anonymous: open.saturating_sub(authenticated) })
+    })
 }
 
 pub(super) fn newest_open(
@@ -232,17 +236,14 @@ pub(super) fn newest_open(
     identity: &Identity,
 ) -> rusqlite::Result<Option<ConversationId>> {
     connection
-        .prepare_cached(
-            "SELECT id FROM conversation WHERE open AND tenant = ?1 AND widget = ?2 AND issuer = ?3 \
-             AND subject = ?4 ORDER BY id DESC LIMIT 1",
-        )?
+        .prepare_cached(NEWEST_OPEN)?
         .query_row(params![tenant.as_str(), widget.as_str(), &*identity.issuer, &*identity.subject], |row| {
             row.get(0).map(ConversationId::from_bytes)
         })
         .optional()
 }
 
-/// By the index that leads to the fewest: a customer's own conversations, or the tenant's authenticated ones.
+/// By the index that leads to the fewest: a customer's own conversations, or the tenant's open ones.
 pub(super) fn authenticated(
     connection: &Connection,
     tenant: &TenantId,
@@ -250,7 +251,7 @@ pub(super) fn authenticated(
     after: Option<ConversationId>,
     limit: usize,
 ) -> Result<Vec<(ConversationId, Authenticated)>, JournalError> {
-    let index = if identity.is_some() { "conversation_subject" } else { "conversation_authenticated" };
+    let index = if identity.is_some() { "conversation_subject" } else { "conversation_open" };
     let whose = if identity.is_some() { "subject = ?4 AND issuer = ?5" } else { "?4 IS NULL AND ?5 IS NULL" };
     let sql = format!(
         "SELECT id, authentication FROM conversation INDEXED BY {index} \
@@ -273,4 +274,84 @@ pub(super) fn authenticated(
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::schema::TABLES;
+    use super::*;
+
+    fn tables() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(TABLES).unwrap();
+        connection
+    }
+
+    fn id(number: u8) -> ConversationId {
+        ConversationId::from_bytes([number; 16])
+    }
+
+    /// One of `owner`: its tenant, widget, issuer and subject.
+    fn insert(connection: &Connection, number: u8, owner: [&str; 4], open: bool, authenticated: bool) {
+        let [tenant, widget, issuer, subject] = owner;
+        let sql = "INSERT INTO conversation (id, tenant, widget, issuer, subject, open, authenticated, \
+                   authentication, variables, queue, sequence, started_at, updated_at, heard_at, active_at, connected) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, '', '', '', 1, 0, 0, 0, 0, 1)";
+        let id = id(number);
+        let values = params![id.as_bytes(), tenant, widget, issuer, subject, open, authenticated];
+        connection.execute(sql, values).unwrap();
+    }
+
+    const OWNER: [&str; 4] = ["contoso", "web", "contoso.example", "ada"];
+
+    #[test]
+    fn the_newest_open_one_is_that_of_the_same_tenant_widget_issuer_and_subject() {
+        let connection = tables();
+        insert(&connection, 1, OWNER, true, false);
+        insert(&connection, 2, OWNER, true, true);
+        insert(&connection, 3, OWNER, false, false);
+        for (number, other) in (4..).zip(0..OWNER.len()) {
+            let mut owner = OWNER;
+            owner[other] = "other";
+            insert(&connection, number, owner, true, true);
+        }
+        let identity = |subject: &str| Identity { issuer: OWNER[2].into(), subject: subject.into() };
+        let newest = |subject| {
+            let (tenant, widget) = (OWNER[0].parse().unwrap(), OWNER[1].parse().unwrap());
+            newest_open(&connection, &tenant, &widget, &identity(subject)).unwrap()
+        };
+        assert_eq!(newest("ada"), Some(id(2)));
+        assert_eq!(newest("other"), Some(id(7)));
+        assert_eq!(newest("nobody"), None);
+    }
+
+    #[test]
+    fn the_open_ones_are_counted_by_their_authentication() {
+        let connection = tables();
+        let counts = |authenticated, anonymous| OpenCounts { authenticated, anonymous };
+        assert_eq!(open_counts(&connection).unwrap(), counts(0, 0));
+        for (number, (open, authenticated)) in
+            (1..).zip([(true, true), (true, false), (true, false), (false, true), (false, false)])
+        {
+            insert(&connection, number, OWNER, open, authenticated);
+        }
+        assert_eq!(open_counts(&connection).unwrap(), counts(1, 2));
+    }
+
+    #[test]
+    fn what_is_asked_often_is_answered_by_an_index_alone() {
+        let connection = tables();
+        for (sql, values, index) in
+            [(OPEN_COUNTS, 0, "conversation_open"), (NEWEST_OPEN, 4, "conversation_subject")]
+        {
+            let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let steps: Vec<String> = plan
+                .query_map(params_from_iter(OWNER.iter().take(values)), |row| row.get(3))
+                .unwrap()
+                .collect::<rusqlite::Result<_>>()
+                .unwrap();
+            let [step] = &steps[..] else { panic!("{steps:?}") };
+            assert!(step.contains(&format!("USING COVERING INDEX {index}")), "{step}");
+        }
+    }
 }
