@@ -1,9 +1,11 @@
 //! The bytes that a widget sends, counted where they come in: what leads to no message has a bound.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
@@ -16,10 +18,16 @@ pub(super) const FRAMING_BYTES_MAX: usize = 128 * 1024;
 /// widget that answers our pings for days spends a hundredth of it.
 const BYTES_PER_SECOND: usize = 1024;
 
+/// How much is taken of the socket at once, in bytes, whatever is asked for: a usual token. The library asks for
+/// little, since what it asks for is held for as long as the socket lives.
+const AHEAD: usize = 2048;
+
 /// A stream of frames whose bytes are counted as they are read. Writing is left alone.
 #[derive(Debug)]
 pub(super) struct Metered<S> {
     inner: S,
+    /// What was taken and not asked for yet. It holds no room once it is empty.
+    ahead: Bytes,
     framing: Framing,
     /// Bytes since the last whole message, less what came back with time.
     spent: usize,
@@ -54,6 +62,7 @@ impl<S> Metered<S> {
     pub(super) fn new(inner: S, message_bytes_max: usize) -> Self {
         Self {
             inner,
+            ahead: Bytes::new(),
             framing: Framing::default(),
             spent: 0,
             spent_max: message_bytes_max + FRAMING_BYTES_MAX,
@@ -92,6 +101,33 @@ impl<S> Metered<S> {
         Err((0, fault))
     }
 
+    /// Reads what was taken before, or from the socket.
+    fn poll_take(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>>
+    where
+        S: AsyncRead + Unpin,
+    {
+        let room = buffer.remaining();
+        if self.ahead.is_empty() {
+            if room >= AHEAD {
+                return Pin::new(&mut self.inner).poll_read(context, buffer);
+            }
+            let mut taken = [const { MaybeUninit::uninit() }; AHEAD];
+            let mut taken = ReadBuf::uninit(&mut taken);
+            ready!(Pin::new(&mut self.inner).poll_read(context, &mut taken))?;
+            let (asked, rest) = taken.filled().split_at(room.min(taken.filled().len()));
+            buffer.put_slice(asked);
+            if !rest.is_empty() {
+                self.ahead = Bytes::copy_from_slice(rest);
+            }
+        } else {
+            buffer.put_slice(&self.ahead.split_to(room.min(self.ahead.len())));
+            if self.ahead.is_empty() {
+                self.ahead = Bytes::new();
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
     fn refill(&mut self, now: Instant) {
         let millis = usize::try_from((now - self.refilled_at).as_millis()).unwrap_or(usize::MAX);
         self.spent = self.spent.saturating_sub(millis.saturating_mul(BYTES_PER_SECOND) / 1000);
@@ -110,7 +146,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
             return Poll::Ready(Err(fault.into()));
         }
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut metered.inner).poll_read(context, buffer))?;
+        ready!(metered.poll_take(context, buffer))?;
         if let Err((good, fault)) = metered.count(&buffer.filled()[before..]) {
             metered.fault = Some(fault);
             // What came before the fault is still read; nothing at all would be the stream's end.
@@ -219,5 +255,39 @@ mod tests {
     async fn what_came_before_a_fault_is_read() {
         let bytes = [&TEXT[..], &TEXT, &[0x81, 0xfe, 0, 1, 0, 0, 0, 0, b'x'], &TEXT].concat();
         assert_eq!(read(&bytes).await, (TEXT.len() * 2 + 3, Some(InboundFault::NotMinimal)));
+    }
+
+    /// A socket that gives all that it has, as far as there is room for it, and counts how often it was asked.
+    struct Asked<'a> {
+        bytes: &'a [u8],
+        times: usize,
+    }
+
+    impl AsyncRead for Asked<'_> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            self.times += 1;
+            Pin::new(&mut self.bytes).poll_read(context, buffer)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_socket_is_asked_once_for_what_is_taken_in_small_parts() {
+        const ASKED_FOR: usize = 512;
+        for (length, times) in [(AHEAD - 1, 1), (AHEAD, 1), (AHEAD + 1, 2), (3 * AHEAD, 3)] {
+            let bytes = [&TEXT.repeat(length / TEXT.len())[..], &PING[..length % TEXT.len()]].concat();
+            let mut metered = Metered::new(Asked { bytes: &bytes, times: 0 }, MESSAGE_MAX);
+            let (mut taken, mut part) = (Vec::<u8>::new(), [0; ASKED_FOR]);
+            while taken.len() < length {
+                let read = metered.read(&mut part).await.unwrap();
+                assert!((1..=ASKED_FOR).contains(&read), "{read}");
+                taken.extend(&part[..read]);
+            }
+            assert_eq!((taken == bytes, metered.inner.times), (true, times), "{length}");
+            assert_eq!(metered.read(&mut part).await.unwrap(), 0, "the end is told");
+        }
     }
 }
