@@ -1,6 +1,7 @@
 //! One widget's connection with its clocks: what is queued for it, the heartbeat, the drain and the first frame's
 //! limit are served while the next frame is awaited.
 
+use std::future::ready;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Sleep};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use crate::conversations::{ConnectionState, Order, Outgoing, Socket, SocketId, random};
+use crate::conversations::{ConnectionState, Order, Outgoing, Socket, SocketId};
 use crate::domain::conversation::{Authentication, Notices};
 use crate::domain::id::Sequence;
 use crate::wire::{Close, Rfc3339, ServerFrame};
@@ -180,15 +181,18 @@ impl Connection {
 
     async fn step(&mut self, listens: bool) -> Step {
         self.set_alarm();
-        let announced = self.leave_at.is_some();
+        let (lifecycle, announced) = (&self.gateway.lifecycle, self.leave_at.is_some());
         tokio::select! {
             biased;
             Ok(close) = &mut self.cut, if !self.cut.is_terminated() => Step::Cut(close),
-            () = self.gateway.lifecycle.stopped() => Step::Cut(Close::Draining),
-            () = self.gateway.lifecycle.drained(), if !announced => Step::Draining,
+            () = ready(()), if lifecycle.is_stopping() => Step::Cut(Close::Draining),
+            () = ready(()), if !announced && lifecycle.is_draining() => Step::Draining,
             () = &mut self.alarm => Step::Alarm,
             outgoing = self.outgoing.recv() => Step::Outgoing(outgoing),
             received = self.websocket.receive(), if listens => Step::Received(received),
+            // Last, though they come first where they hold already: only who waits joins those who are to be woken.
+            () = lifecycle.stopped() => Step::Cut(Close::Draining),
+            () = lifecycle.drained(), if !announced => Step::Draining,
         }
     }
 
@@ -253,7 +257,7 @@ impl Connection {
 
     /// Each socket gets its own wait, so that the widgets come back spread over the whole drain.
     async fn announce_drain(&mut self) -> Result<(), End> {
-        let wait = self.gateway.limits.drain_for.mul_f64(unit_random());
+        let wait = self.gateway.limits.drain_for.mul_f64(fastrand::f64());
         self.leave_at = Some(Instant::now() + wait);
         let reconnect_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         self.send(ServerFrame::Draining { reconnect_after_ms }.to_json().into()).await
@@ -271,11 +275,13 @@ impl Connection {
 
     /// Sends a frame before all that is queued.
     pub(super) async fn send(&mut self, frame: Utf8Bytes) -> Result<(), End> {
+        let lifecycle = &self.gateway.lifecycle;
         tokio::select! {
             biased;
             Ok(close) = &mut self.cut, if !self.cut.is_terminated() => Err(End::Close(close)),
-            () = self.gateway.lifecycle.stopped() => Err(End::Close(Close::Draining)),
+            () = ready(()), if lifecycle.is_stopping() => Err(End::Close(Close::Draining)),
             sent = self.websocket.send(frame) => if sent { Ok(()) } else { Err(End::Close(Close::SlowConsumer)) },
+            () = lifecycle.stopped() => Err(End::Close(Close::Draining)),
         }
     }
 
@@ -297,10 +303,5 @@ impl Connection {
 
 /// ± 10 %, so that sockets opened together aren't pinged together for ever.
 fn jittered(period: Duration) -> Duration {
-    period.mul_f64(0.9 + 0.2 * unit_random())
-}
-
-/// Uniform in 0 to 1.
-fn unit_random() -> f64 {
-    f64::from(u32::from_ne_bytes(random())) / f64::from(u32::MAX)
+    period.mul_f64(0.9 + 0.2 * fastrand::f64())
 }
