@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::clock::Clock;
 use crate::domain::conversation::Event;
 use crate::domain::id::ConversationId;
@@ -19,6 +21,8 @@ use super::paced::paced;
 const PAGE: usize = 4096;
 /// The longest sleep, so that a stepped clock is noticed; also the pause after a failure.
 const NAP: Duration = Duration::from_secs(1);
+/// How long many that are due at once make way for everybody else. The last of 10 000 is to be told within two seconds.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the wheel needs.
 #[derive(Debug, Clone)]
@@ -64,12 +68,13 @@ impl Expiry {
 
     /// Downgrades what is due now; whether all of it is done. What isn't is tried again by [`Expiry::run`].
     pub async fn downgrade_due(&self) -> bool {
-        let (now, mut after, mut all_done) = (self.clock.now(), None, true);
+        let (now, late_from) = (self.clock.now(), Instant::now() + PATIENCE);
+        let (mut after, mut all_done) = (None, true);
         loop {
             let Ok(due) = self.projection.deadlines(now, after, PAGE).await else { return false };
             let Some(last) = due.last() else { return all_done };
             after = Some(*last);
-            let undone = paced(due, |(_, id)| self.conversations.downgrade_if_due(id)).await;
+            let undone = paced(due, Some(late_from), |(_, id)| self.conversations.downgrade_if_due(id)).await;
             all_done &= undone.is_empty();
         }
     }

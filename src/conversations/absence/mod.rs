@@ -87,7 +87,7 @@ impl Absence {
     /// Tells of those who are due now, and of those of whom it was not stored before; whom to try again.
     async fn tell_due(&self, mut undone: Vec<ConversationId>) -> Vec<ConversationId> {
         undone.extend(self.conversations.awaited().take_due(self.clock.elapsed()));
-        paced(undone, |id| self.conversations.disconnect_if_gone(id)).await
+        paced(undone, None, |id| self.conversations.disconnect_if_gone(id)).await
     }
 
     /// Says of those who are here that they are, where another node said that nobody is.
@@ -138,9 +138,9 @@ impl Absence {
         loop {
             all.retain(|id| self.conversations.is_connected(*id) != connected);
             all = if connected {
-                paced(all, |id| self.conversations.disconnect_if_gone(id)).await
+                paced(all, None, |id| self.conversations.disconnect_if_gone(id)).await
             } else {
-                paced(all, |id| self.conversations.reconnect_if_here(id)).await
+                paced(all, None, |id| self.conversations.reconnect_if_here(id)).await
             };
             if all.is_empty() {
                 return;
