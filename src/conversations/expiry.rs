@@ -22,7 +22,7 @@ const PAGE: usize = 4096;
 /// The longest sleep, so that a stepped clock is noticed; also the pause after a failure.
 const NAP: Duration = Duration::from_secs(1);
 /// How long many that are due at once make way for everybody else. The last of 10 000 is to be told within two seconds.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What the wheel needs.
 #[derive(Debug, Clone)]

@@ -23,7 +23,7 @@ fn one_that_is_forgotten_while_another_is_being_forgotten_holds_nobody_up() {
             let world = World::open();
             let node = &world.nodes[0];
             let rate = Rate::per_minute(1).unwrap();
-            // What is left of its rates is remembered, which makes a cache tidy up now and then.
+            // What is left of its rates is remembered. In a cache, that would make it tidy up now and then.
             let used = || {
                 let live = node.get(ConversationId::new(time(world.now()), random()));
                 live.rates().take(Counted::Messages, rate, Duration::ZERO).unwrap();
