@@ -159,6 +159,7 @@ mod modes {
             .args(["serve", "--config", concat!(env!("CARGO_MANIFEST_DIR"), "/usher.toml")])
             .env("USHER_JOURNAL_PATH", folder.join("usher.db"))
             .env("USHER_CLIENT", client)
+            // The file's other tenant stays where it is.
             .env("USHER_KEYS_ALLOW_HTTP_HOSTS", format!(r#"["127.0.0.1", "{}"]"#, keys.ip()))
             .env("USHER_TENANTS_A_AUTHENTICATION_PUBLIC_KEY_URL", format!("http://{keys}/a"))
             .envs(["PUBLIC", "CONSUMER", "OPS"].map(|name| (format!("USHER_LISTEN_{name}"), "127.0.0.1:0")))

@@ -35,7 +35,7 @@ impl<V> Remembered<V> {
     pub(super) fn keep(&self, id: ConversationId, value: V, now: Duration) {
         let mut book = self.book();
         book.forget(id);
-        book.make_room(now.saturating_sub(self.keep_for), self.most);
+        book.make_room(now, self.keep_for, self.most);
         book.known.insert(id, (now, value));
         book.order.insert((now, id));
     }
@@ -65,10 +65,10 @@ impl<V> Book<V> {
         Some(value)
     }
 
-    /// Forgets those that were left at `until` or before, and one more where there is no room.
-    fn make_room(&mut self, until: Duration, most: usize) {
+    /// Forgets those that were left so long ago, and one more where there is no room.
+    fn make_room(&mut self, now: Duration, keep_for: Duration, most: usize) {
         while let Some(&(at, id)) = self.order.first() {
-            if at > until && self.known.len() < most {
+            if now.saturating_sub(at) < keep_for && self.known.len() < most {
                 break;
             }
             self.forget(id);
@@ -103,13 +103,19 @@ mod tests {
     #[test]
     fn it_is_known_until_its_time_is_up() {
         let nanosecond = Duration::from_nanos(1);
-        for (later, known) in
-            [(KEEP_FOR.saturating_sub(nanosecond), Some(1)), (KEEP_FOR, None), (KEEP_FOR + nanosecond, None)]
-        {
-            let remembered = remembered();
-            remembered.keep(id(1), 1, START);
-            remembered.keep(id(2), 2, START + later);
-            assert_eq!((remembered.get(id(1)), remembered.get(id(2))), (known, Some(2)), "{later:?}");
+        for start in [Duration::ZERO, START] {
+            for (later, known) in [
+                (nanosecond, Some(1)),
+                (KEEP_FOR.saturating_sub(nanosecond), Some(1)),
+                (KEEP_FOR, None),
+                (KEEP_FOR + nanosecond, None),
+            ] {
+                let remembered = remembered();
+                remembered.keep(id(1), 1, start);
+                remembered.keep(id(2), 2, start + later);
+                let found = (remembered.get(id(1)), remembered.get(id(2)));
+                assert_eq!(found, (known, Some(2)), "{start:?} and {later:?}");
+            }
         }
     }
 

@@ -26,7 +26,7 @@ const AHEAD: usize = 2048;
 #[derive(Debug)]
 pub(super) struct Metered<S> {
     inner: S,
-    /// What was taken and not asked for yet. It holds no room once it is empty.
+    /// What was taken and not asked for yet. It holds no room once it is empty, which a `BufReader` would.
     ahead: Bytes,
     framing: Framing,
     /// Bytes since the last whole message, less what came back with time.
@@ -107,23 +107,21 @@ impl<S> Metered<S> {
         S: AsyncRead + Unpin,
     {
         let room = buffer.remaining();
-        if self.ahead.is_empty() {
-            if room >= AHEAD {
-                return Pin::new(&mut self.inner).poll_read(context, buffer);
-            }
-            let mut taken = [const { MaybeUninit::uninit() }; AHEAD];
-            let mut taken = ReadBuf::uninit(&mut taken);
-            ready!(Pin::new(&mut self.inner).poll_read(context, &mut taken))?;
-            let (asked, rest) = taken.filled().split_at(room.min(taken.filled().len()));
-            buffer.put_slice(asked);
-            if !rest.is_empty() {
-                self.ahead = Bytes::copy_from_slice(rest);
-            }
-        } else {
+        if !self.ahead.is_empty() {
             buffer.put_slice(&self.ahead.split_to(room.min(self.ahead.len())));
-            if self.ahead.is_empty() {
-                self.ahead = Bytes::new();
-            }
+            return Poll::Ready(Ok(()));
+        }
+        if room >= AHEAD {
+            return Pin::new(&mut self.inner).poll_read(context, buffer);
+        }
+        let mut taken = [const { MaybeUninit::uninit() }; AHEAD];
+        let mut taken = ReadBuf::uninit(&mut taken);
+        ready!(Pin::new(&mut self.inner).poll_read(context, &mut taken))?;
+        let (asked, rest) = taken.filled().split_at(room.min(taken.filled().len()));
+        buffer.put_slice(asked);
+        // Nothing is held, and nothing allocated, for those who asked for all that there was.
+        if !rest.is_empty() {
+            self.ahead = Bytes::copy_from_slice(rest);
         }
         Poll::Ready(Ok(()))
     }
